@@ -1,0 +1,3 @@
+module github.com/embermetrics/ember
+
+go 1.26.0
