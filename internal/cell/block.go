@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cell
+
+import (
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Block is a fixed number of words that change together: one observation's
+// count, sum and bucket. The zero Block needs Init.
+//
+// A writer takes a shard of the block for itself, writes with plain stores and
+// gives it back, at two locked instructions in all:
+//
+//	i, w := b.Acquire(n)
+//	w[1]++
+//	b.Release(w)
+//
+// w[0] belongs to the block: odd while the shard is taken, it grows by two for
+// each time it was. So a reader that cannot take a shard, in another process
+// say, can still tell whether what it copied was whole.
+//
+// A writer is never kept waiting by one that lost its processor while holding a
+// shard: it spreads the block and takes another. Only while every stripe is held
+// so does it yield.
+type Block struct {
+	at     atomic.Pointer[uint64]      // the first shard's words; set by Init
+	spread atomic.Pointer[blockStripes] // set once, by the writer that found contention
+
+	// Written by whoever holds the first shard after having had to wait for it:
+	// how often that happened since the shard's version was as noted.
+	waits      uint32
+	waitsSince uint64
+}
+
+// blockStripes are the further shards: Stripes() of them, each stride words
+// long, in one piece.
+type blockStripes struct {
+	words  []uint64
+	stride uint // n rounded up to whole lines
+	count  uint // a power of two
+}
+
+const (
+	// A writer that finds the first shard taken watches it this often before it
+	// takes the holder for descheduled: about the microseconds that a reader
+	// may need for a large block.
+	spinLoads = 2000
+	// A block spreads when spreadWaits writers had to wait within spreadWindow
+	// acquisitions.
+	spreadWaits  = 16
+	spreadWindow = 1024
+)
+
+// Init makes b ready with its first shard at w, which must be len(w) zero words,
+// 8-byte aligned, and stay where it is. It must come before any other use; all
+// later calls must pass n = len(w).
+func (b *Block) Init(w []uint64) { b.at.Store(&w[0]) }
+
+// Acquire returns a shard of n words and its number (0 is the first, stripes
+// follow), to be written by the caller alone until Release.
+func (b *Block) Acquire(n int) (shard int, w []uint64) {
+	p := b.at.Load()
+	if b.spread.Load() == nil && take(p) {
+		return 0, unsafe.Slice(p, n)
+	}
+	return b.acquireSlow(n)
+}
+
+// Release gives a shard back.
+func (b *Block) Release(w []uint64) { release(&w[0]) }
+
+// take tries once to take the shard at p.
+func take(p *uint64) bool {
+	v := atomic.LoadUint64(p)
+	return v&1 == 0 && atomic.CompareAndSwapUint64(p, v, v+1)
+}
+
+// release is for the holder alone, so nobody else writes *p meanwhile.
+func release(p *uint64) { atomic.StoreUint64(p, *p+1) }
+
+//go:noinline
+func (b *Block) acquireSlow(n int) (int, []uint64) {
+	s := b.spread.Load()
+	if s == nil {
+		p := b.at.Load()
+		if b.wait(p) {
+			return 0, unsafe.Slice(p, n)
+		}
+		s = b.spreadOut(n)
+	}
+	i := here(s.count)
+	for {
+		for range s.count {
+			p := &s.words[i*s.stride]
+			if take(p) {
+				return int(i) + 1, unsafe.Slice(p, n)
+			}
+			i = (i + 1) & (s.count - 1)
+		}
+		runtime.Gosched()
+	}
+}
+
+// wait takes the first shard, or reports that it is better to spread: because
+// its holder is off the processor, or because writers meet here often.
+func (b *Block) wait(p *uint64) bool {
+	for range spinLoads {
+		if !take(p) {
+			continue
+		}
+		version := *p
+		if version-b.waitsSince > 2*spreadWindow {
+			b.waits, b.waitsSince = 0, version
+		}
+		if b.waits++; b.waits < spreadWaits {
+			return true
+		}
+		release(p)
+		return false
+	}
+	return false
+}
+
+func (b *Block) spreadOut(n int) *blockStripes {
+	stride := (n + lineWords - 1) / lineWords * lineWords
+	count := Stripes()
+	s := &blockStripes{words: make([]uint64, stride*count), stride: uint(stride), count: uint(count)}
+	if !b.spread.CompareAndSwap(nil, s) {
+		return b.spread.Load()
+	}
+	return s
+}
+
+// Read calls f for each shard in turn, holding that shard, so that what f sees of
+// it is whole: no write is half in it. f must be brief, for writers step aside
+// meanwhile.
+func (b *Block) Read(n int, f func(shard int, w []uint64)) {
+	visit := func(i int, p *uint64) {
+		for spins := 0; !take(p); spins++ {
+			if spins%spinLoads == spinLoads-1 {
+				runtime.Gosched()
+			}
+		}
+		f(i, unsafe.Slice(p, n))
+		release(p)
+	}
+	visit(0, b.at.Load())
+	if s := b.spread.Load(); s != nil {
+		for i := range s.count {
+			visit(int(i)+1, &s.words[i*s.stride])
+		}
+	}
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cell holds the numbers behind instruments: a Total that is added to,
+// and a Block of words that change together.
+//
+// Both start as a few words and cost what one core needs. When writers on
+// several cores meet on them, they spread into padded stripes, one picked per
+// goroutine, and from then on writers rarely meet. Only what was contended pays
+// the memory for stripes (Stripes() of 128 bytes or more each), and reading then
+// visits every stripe: read while scraping, not while recording.
+//
+// Instruments reach their first words through a pointer, never by embedding, so
+// that the words may live elsewhere than on the heap: whatever hands out
+// zeroed, 8-byte aligned words can stand behind Init.
+//
+// Package cell knows nothing of names, labels or formats.
+package cell
+
+import (
+	"math/bits"
+	"runtime"
+	"unsafe"
+)
+
+// lineSize keeps stripes apart. 128 bytes covers the paired 64-byte prefetch of
+// x86 and the wider lines of some arm64 parts.
+const lineSize = 128
+
+// lineWords is lineSize in 8-byte words.
+const lineWords = lineSize / 8
+
+// maxStripes bounds what a contended cell costs on machines with many cores.
+const maxStripes = 128
+
+// Stripes is how many stripes a contended cell spreads into on this machine: a
+// power of two, eight for each core, so that two busy goroutines seldom share.
+func Stripes() int {
+	n := 8 * runtime.GOMAXPROCS(0)
+	return 1 << bits.Len(uint(min(max(n, 8), maxStripes)-1))
+}
+
+// here picks one of n, a power of two up to maxStripes, by hashing the address of
+// the caller's stack. Each goroutine has a stack of its own, of 2 KiB or more, so
+// goroutines mostly differ and one goroutine mostly stays the same: all that a
+// stripe needs. It costs about a nanosecond and asks nothing of the runtime. A
+// stack that moves changes the answer, which costs a cache miss and nothing else.
+func here(n uint) uint {
+	var x byte
+	// The address is only hashed, never turned back into a pointer. Multiplying
+	// by the golden ratio puts stacks that lie side by side far apart.
+	a := uint64(uintptr(unsafe.Pointer(&x))) >> 11
+	return uint(a*0x9e3779b97f4a7c15>>57) * n / maxStripes
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package childmap
+
+// chain is a list of children that no walker has reached yet, linked by their
+// next fields in order of creation.
+type chain[T any] struct {
+	head, tail *Child[T]
+}
+
+func (l *chain[T]) push(c *Child[T]) {
+	if l.tail == nil {
+		l.head = c
+	} else {
+		l.tail.next.Store(c)
+	}
+	l.tail = c
+}
+
+func (l *chain[T]) take() *Child[T] {
+	head := l.head
+	*l = chain[T]{}
+	return head
+}
+
+// sortChain sorts a chain by text, in place: a merge sort over the runs that are
+// in order already, so children created in order cost one comparison each.
+func sortChain[T any](c *Child[T]) *Child[T] {
+	var runs [48]*Child[T] // runs[i], if set, is a merger of 2^i runs
+	for c != nil {
+		run := c
+		for n := c.next.Load(); n != nil && c.text <= n.text; n = c.next.Load() {
+			c = n
+		}
+		rest := c.next.Load()
+		c.next.Store(nil)
+		i := 0
+		for ; runs[i] != nil; i++ {
+			run, runs[i] = mergeChains(runs[i], run), nil
+		}
+		runs[i], c = run, rest
+	}
+	var sorted *Child[T]
+	for _, run := range runs {
+		sorted = mergeChains(run, sorted)
+	}
+	return sorted
+}
+
+func mergeChains[T any](a, b *Child[T]) *Child[T] {
+	var head, tail *Child[T]
+	for a != nil && b != nil {
+		least := a
+		if b.text < a.text {
+			least, b = b, b.next.Load()
+		} else {
+			a = a.next.Load()
+		}
+		if tail == nil {
+			head = least
+		} else {
+			tail.next.Store(least)
+		}
+		tail = least
+	}
+	rest := a
+	if rest == nil {
+		rest = b
+	}
+	if tail == nil {
+		return rest
+	}
+	tail.next.Store(rest)
+	return head
+}

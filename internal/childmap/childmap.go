@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package childmap maps label values to the child that counts them.
+//
+// Finding an existing child takes no lock and allocates nothing. Creating one
+// takes a mutex for about a microsecond, whatever else goes on: a reader that
+// walks a million children in order holds nothing that a creator needs.
+//
+// A child keeps its labels once, as the text that is written at a scrape, and
+// lookups compare against that text.
+//
+// Package childmap knows label syntax, but nothing of instruments or registries.
+package childmap
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Child is one entry: an instrument and the labels that lead to it.
+type Child[T any] struct {
+	// Item is the instrument. It stands first so that its numbers and its labels
+	// share cache lines when a scrape walks by.
+	Item T
+
+	text  string                   // a="x",b="y", escaped; constant
+	next  atomic.Pointer[Child[T]] // in order of text; written under orderMu, or mu while pending
+	state atomic.Uint32            // of the bits below
+}
+
+const (
+	escaped uint32 = 1 << iota // text differs from the plain values; constant
+	deleted                    // no longer in the map; never unset
+	marked                     // see Mark
+)
+
+// Text returns the child's labels as they are written: a="x",b="y".
+func (c *Child[T]) Text() string { return c.text }
+
+// Mark sets or clears a flag that is the user's to give a meaning.
+func (c *Child[T]) Mark(on bool) {
+	if on {
+		c.state.Or(marked)
+	} else {
+		c.state.And(^marked)
+	}
+}
+
+// Marked reports the flag that Mark sets.
+func (c *Child[T]) Marked() bool { return c.state.Load()&marked != 0 }
+
+// Next returns the first child after c in order that is not deleted, or nil.
+func (c *Child[T]) Next() *Child[T] { return alive(c.next.Load()) }
+
+func alive[T any](c *Child[T]) *Child[T] {
+	for c != nil && c.state.Load()&deleted != 0 {
+		c = c.next.Load()
+	}
+	return c
+}
+
+// Map holds the children of one vector. Create one with New.
+//
+// Any method may be called by any number of goroutines.
+type Map[T any] struct {
+	syntax *Syntax
+	init   func(*T)
+
+	table atomic.Pointer[table[T]] // read by anyone, replaced under mu
+	count atomic.Int64             // children in table; written under mu
+
+	mu      sync.Mutex // creating and deleting
+	pending chain[T]   // created and not in order yet, linked by next
+
+	orderMu sync.Mutex               // putting in order; taken before mu
+	first   atomic.Pointer[Child[T]] // the least child in order
+	removed atomic.Int64             // deleted children since the last time in order
+}
+
+// New returns an empty map for labels of that syntax. init prepares the item of
+// each new child before anyone sees it.
+func New[T any](s *Syntax, init func(*T)) *Map[T] {
+	m := &Map[T]{syntax: s, init: init}
+	m.table.Store(newTable[T]())
+	return m
+}
+
+// Len returns the number of children.
+func (m *Map[T]) Len() int { return int(m.count.Load()) }
+
+// Syntax returns what New was given.
+func (m *Map[T]) Syntax() *Syntax { return m.syntax }
+
+// Get returns the child of values, or nil. len(values) must be the number of
+// labels. Neither values nor their strings are kept.
+func (m *Map[T]) Get(values []string) *Child[T] {
+	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
+		return c
+	}
+	if allValid(values) {
+		return nil
+	}
+	return m.getInvalid(values)
+}
+
+// getInvalid finds the child of values that are not all UTF-8.
+func (m *Map[T]) getInvalid(values []string) *Child[T] {
+	values = toValid(values)
+	return m.table.Load().find(hash(values), values, m.syntax)
+}
+
+// GetOrCreate returns the child of values, creating it if there is none.
+func (m *Map[T]) GetOrCreate(values []string) *Child[T] {
+	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
+		return c
+	}
+	return m.create(values)
+}
+
+//go:noinline
+func (m *Map[T]) create(values []string) *Child[T] {
+	if !allValid(values) {
+		values = toValid(values)
+		if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
+			return c
+		}
+	}
+	h := hash(values)
+	// Everything slow happens before the lock; a race for the same child wastes
+	// one of two.
+	text, plain := m.syntax.render(values)
+	fresh := &Child[T]{text: text}
+	if !plain {
+		fresh.state.Store(escaped)
+	}
+	m.init(&fresh.Item)
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := m.table.Load().find(h, values, m.syntax); c != nil {
+		return c
+	}
+	m.table.Store(m.table.Load().insert(h, fresh))
+	m.count.Add(1)
+	m.pending.push(fresh)
+	return fresh
+}
+
+// Delete removes c and reports whether it was still there. Its item stays usable
+// for whoever holds it.
+func (m *Map[T]) Delete(c *Child[T]) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.delete(c)
+}
+
+func (m *Map[T]) delete(c *Child[T]) bool {
+	if c.state.Load()&deleted != 0 {
+		return false
+	}
+	m.table.Load().remove(hash(m.syntax.Values(c.text)), c)
+	m.count.Add(-1)
+	c.state.Or(deleted)
+	m.removed.Add(1)
+	return true
+}
+
+// DeleteFunc removes the children whose values match, and returns their number.
+// match must not keep values or call m.
+func (m *Map[T]) DeleteFunc(match func(values []string) bool) int {
+	n := 0
+	for c := m.First(); c != nil; c = c.Next() {
+		if match(m.syntax.Values(c.text)) && m.Delete(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// First puts all children in order and returns the least, or nil. Follow Next
+// from there: each child that exists during the whole walk is met once; those
+// created or deleted meanwhile may or may not be.
+//
+// What was created since the last call is sorted and merged in, in place, so
+// that a walk of an unchanged map costs nothing but the walk.
+func (m *Map[T]) First() *Child[T] {
+	m.orderMu.Lock()
+	defer m.orderMu.Unlock()
+
+	m.mu.Lock()
+	pending := m.pending.take()
+	m.mu.Unlock()
+	removed := m.removed.Load()
+	if pending != nil || removed > 0 {
+		m.merge(sortChain(pending))
+		m.removed.Add(-removed)
+	}
+	return alive(m.first.Load())
+}
+
+// merge links the sorted chain c into the order and unlinks what was deleted.
+// Walkers may be anywhere meanwhile: a node is complete before it is linked, and
+// an unlinked one still leads back into the list.
+func (m *Map[T]) merge(c *Child[T]) {
+	at := &m.first // the link that leads to old
+	old := at.Load()
+	for old != nil || c != nil {
+		switch {
+		case old != nil && old.state.Load()&deleted != 0:
+			old = old.next.Load()
+			at.Store(old)
+		case c == nil || old != nil && old.text <= c.text:
+			at, old = &old.next, old.next.Load()
+		case c.state.Load()&deleted != 0: // before it ever was in order
+			c = c.next.Load()
+		default:
+			rest := c.next.Load()
+			c.next.Store(old)
+			at.Store(c)
+			at, c = &c.next, rest
+		}
+	}
+}
+
+// Values returns the plain label values of c, in a slice of the caller's own.
+func (m *Map[T]) Values(c *Child[T]) []string { return m.syntax.Values(c.text) }
+
+// toValid returns a copy with invalid UTF-8 replaced, as new children have it.
+func toValid(values []string) []string {
+	valid := make([]string, len(values))
+	for i, v := range values {
+		valid[i] = strings.ToValidUTF8(strings.Clone(v), "\uFFFD")
+	}
+	return valid
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package childmap
+
+import "strings"
+
+// Syntax is how the labels of one vector are spelled: name="value", in the order
+// of the names, separated by commas. In a value a backslash, a quote and a line
+// feed are escaped, as all text formats of Prometheus and OpenMetrics ask.
+type Syntax struct {
+	before []string // what stands before each value: a=" then ",b=" and so on
+	size   int      // length of the text without its values
+}
+
+// NewSyntax returns the syntax for these label names, which are written as they
+// are and must not contain a quote.
+func NewSyntax(names []string) *Syntax {
+	s := &Syntax{before: make([]string, len(names))}
+	for i, name := range names {
+		s.before[i] = name + `="`
+		if i > 0 {
+			s.before[i] = `",` + s.before[i]
+		}
+		s.size += len(s.before[i])
+	}
+	if len(names) > 0 {
+		s.size++
+	}
+	return s
+}
+
+// render returns the text for values, and whether they stand in it unchanged.
+func (s *Syntax) render(values []string) (text string, plain bool) {
+	size := s.size
+	plain = true
+	for _, v := range values {
+		size += len(v)
+		plain = plain && strings.IndexByte(v, '\\') < 0 && strings.IndexByte(v, '"') < 0 && strings.IndexByte(v, '\n') < 0
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for i, v := range values {
+		b.WriteString(s.before[i])
+		if plain {
+			b.WriteString(v)
+			continue
+		}
+		for j := range len(v) {
+			switch c := v[j]; c {
+			case '\\', '"':
+				b.WriteByte('\\')
+				b.WriteByte(c)
+			case '\n':
+				b.WriteString(`\n`)
+			default:
+				b.WriteByte(c)
+			}
+		}
+	}
+	if len(values) > 0 {
+		b.WriteByte('"')
+	}
+	return b.String(), plain
+}
+
+// equal reports whether text is what render makes of values.
+//
+// In a plain text no value contains a quote. So if each of values stands where
+// its turn is and a quote follows it, it ends where a value of the text ends, for
+// only the quotes that end values are followed by the next label's name; and n
+// values that end, one after the other, at n ends must end at all of them. That
+// spares comparing the names between.
+func (s *Syntax) equal(text string, plain bool, values []string) bool {
+	if !plain {
+		return s.equalEscaped(text, values)
+	}
+	at := 0
+	for i, v := range values {
+		at += len(s.before[i])
+		end := at + len(v)
+		if end >= len(text) || text[at:end] != v || text[end] != '"' {
+			return false
+		}
+		at = end
+	}
+	return at == len(text)-1 || len(values) == 0
+}
+
+// equalEscaped compares byte by byte, escaping on the fly.
+func (s *Syntax) equalEscaped(text string, values []string) bool {
+	for i, v := range values {
+		if !strings.HasPrefix(text, s.before[i]) {
+			return false
+		}
+		text = text[len(s.before[i]):]
+		for j := range len(v) {
+			c := v[j]
+			if c == '\\' || c == '"' || c == '\n' {
+				if text == "" || text[0] != '\\' {
+					return false
+				}
+				text = text[1:]
+				if c == '\n' {
+					c = 'n'
+				}
+			}
+			if text == "" || text[0] != c {
+				return false
+			}
+			text = text[1:]
+		}
+	}
+	return text == `"` || len(values) == 0
+}
+
+// Values returns the plain values in a text that render made, in a new slice.
+// Values without escapes share the text's memory.
+func (s *Syntax) Values(text string) []string {
+	values := make([]string, len(s.before))
+	for i := range values {
+		text = text[len(s.before[i]):]
+		end, escapes := 0, false
+		for text[end] != '"' {
+			if text[end] == '\\' {
+				end++
+				escapes = true
+			}
+			end++
+		}
+		values[i] = text[:end]
+		if escapes {
+			values[i] = unescape(values[i])
+		}
+		text = text[end:]
+	}
+	return values
+}
+
+func unescape(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '\\' {
+			if i++; s[i] == 'n' {
+				c = '\n'
+			} else {
+				c = s[i]
+			}
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}

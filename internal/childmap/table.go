@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package childmap
+
+import "sync/atomic"
+
+// table is an extendible hash table: a directory of small segments, of which one
+// at a time is rebuilt as it fills up. So the slowest insertion copies one
+// segment, not the whole table, and readers never wait.
+//
+// The top depth bits of a hash choose the directory entry, the low bits the
+// first slot to look at.
+type table[T any] struct {
+	dir   []atomic.Pointer[segment[T]] // 1<<depth entries, written under the map's mu
+	depth uint
+}
+
+// segment is an open-addressed part of the table. It is filled in place, and
+// replaced when three quarters of its slots have been used.
+type segment[T any] struct {
+	slots []slot[T] // a power of two
+	used  int       // slots with a hash, deleted ones included; under mu
+	live  int       // slots with a child; under mu
+	depth uint      // how many leading bits all hashes here share
+}
+
+// slot is empty until hash is set, and deleted when child is nil after that.
+// child is stored before hash, so who sees the hash sees the child.
+type slot[T any] struct {
+	hash  atomic.Uint64
+	child atomic.Pointer[Child[T]]
+}
+
+const (
+	minSlots = 8
+	maxSlots = 1024 // beyond this a segment splits instead of growing
+)
+
+func newTable[T any]() *table[T] {
+	t := &table[T]{dir: make([]atomic.Pointer[segment[T]], 1)}
+	t.dir[0].Store(&segment[T]{slots: make([]slot[T], minSlots)})
+	return t
+}
+
+func (t *table[T]) entry(h uint64) *atomic.Pointer[segment[T]] {
+	return &t.dir[h>>(64-t.depth)] // a shift by 64 gives 0
+}
+
+func (t *table[T]) find(h uint64, values []string, s *Syntax) *Child[T] {
+	slots := t.entry(h).Load().slots
+	mask := uint64(len(slots) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		slot := &slots[i]
+		switch slot.hash.Load() {
+		case h:
+			c := slot.child.Load()
+			if c != nil && s.equal(c.text, c.state.Load()&escaped == 0, values) {
+				return c
+			}
+		case 0:
+			return nil
+		}
+	}
+}
+
+// insert adds a child that is not there yet, and returns the table to use from
+// now on.
+func (t *table[T]) insert(h uint64, c *Child[T]) *table[T] {
+	for {
+		seg := t.entry(h).Load()
+		if (seg.used+1)*4 <= len(seg.slots)*3 {
+			seg.put(h, c)
+			return t
+		}
+		switch {
+		case seg.live*2 <= len(seg.slots): // mostly the deleted: as large again will do
+			t.replace(seg, seg.rebuild(len(seg.slots), seg.depth, anyBit))
+		case len(seg.slots) < maxSlots:
+			t.replace(seg, seg.rebuild(2*len(seg.slots), seg.depth, anyBit))
+		default:
+			if seg.depth == t.depth {
+				t = t.doubled()
+			}
+			t.replace(seg, seg.rebuild(maxSlots, seg.depth+1, 0), seg.rebuild(maxSlots, seg.depth+1, 1))
+		}
+	}
+}
+
+// remove takes out a child that is there.
+func (t *table[T]) remove(h uint64, c *Child[T]) {
+	seg := t.entry(h).Load()
+	mask := uint64(len(seg.slots) - 1)
+	for i := h & mask; seg.slots[i].hash.Load() != 0; i = (i + 1) & mask {
+		if seg.slots[i].child.Load() == c {
+			seg.slots[i].child.Store(nil)
+			seg.live--
+			return
+		}
+	}
+}
+
+// doubled returns a table with two entries for each one of t.
+func (t *table[T]) doubled() *table[T] {
+	d := &table[T]{dir: make([]atomic.Pointer[segment[T]], 2*len(t.dir)), depth: t.depth + 1}
+	for i := range d.dir {
+		d.dir[i].Store(t.dir[i/2].Load())
+	}
+	return d
+}
+
+// replace puts by in the entries of old: all of them, or half and half.
+func (t *table[T]) replace(old *segment[T], by ...*segment[T]) {
+	n := 0
+	for i := range t.dir {
+		if t.dir[i].Load() == old {
+			n++
+		}
+	}
+	done := 0
+	for i := range t.dir {
+		if t.dir[i].Load() == old {
+			t.dir[i].Store(by[done*len(by)/n])
+			done++
+		}
+	}
+}
+
+const anyBit = 2
+
+// rebuild copies the living children of s to a new segment: all of them, or
+// those whose first bit beyond the old depth is bit.
+func (s *segment[T]) rebuild(slots int, depth uint, bit uint64) *segment[T] {
+	fresh := &segment[T]{slots: make([]slot[T], slots), depth: depth}
+	for i := range s.slots {
+		h, c := s.slots[i].hash.Load(), s.slots[i].child.Load()
+		if c != nil && (bit == anyBit || h>>(64-depth)&1 == bit) {
+			fresh.put(h, c)
+		}
+	}
+	return fresh
+}
+
+func (s *segment[T]) put(h uint64, c *Child[T]) {
+	mask := uint64(len(s.slots) - 1)
+	i := h & mask
+	for s.slots[i].hash.Load() != 0 {
+		i = (i + 1) & mask
+	}
+	s.slots[i].child.Store(c)
+	s.slots[i].hash.Store(h)
+	s.used++
+	s.live++
+}

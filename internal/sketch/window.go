@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sketch
+
+// Window keeps the values of the most recent periods, a sketch for each. Who uses
+// it numbers the periods. Create one with NewWindow.
+type Window struct {
+	ring   []Sketch // period p is in ring[p%len(ring)]
+	period uint64   // the latest added to
+}
+
+// NewWindow returns an empty window over that many periods.
+func NewWindow(periods int) *Window {
+	return &Window{ring: make([]Sketch, periods)}
+}
+
+// Add counts v in a period. Periods that have fallen out of the window are
+// forgotten. A period before the latest counts as the latest.
+func (w *Window) Add(period uint64, v float64) {
+	if period > w.period {
+		w.advance(period)
+	}
+	w.ring[w.period%uint64(len(w.ring))].Add(v)
+}
+
+func (w *Window) advance(period uint64) {
+	n := uint64(len(w.ring))
+	for p := max(w.period+1, period-min(period, n-1)); p <= period; p++ {
+		w.ring[p%n] = Sketch{}
+	}
+	w.period = period
+}
+
+// MergeInto adds to s what is within the window that ends with period.
+func (w *Window) MergeInto(s *Sketch, period uint64) {
+	n := uint64(len(w.ring))
+	for back := range min(n, w.period+1) {
+		if p := w.period - back; p+n > period {
+			s.Merge(&w.ring[p%n])
+		}
+	}
+}
