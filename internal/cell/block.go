@@ -26,7 +26,7 @@ import (
 // shard: it spreads the block and takes another. Only while every stripe is held
 // so does it yield.
 type Block struct {
-	at     atomic.Pointer[uint64]      // the first shard's words; set by Init
+	at     atomic.Pointer[uint64]       // the first shard's words; set by Init
 	spread atomic.Pointer[blockStripes] // set once, by the writer that found contention
 
 	// Written by whoever holds the first shard after having had to wait for it:
@@ -78,8 +78,10 @@ func take(p *uint64) bool {
 	return v&1 == 0 && atomic.CompareAndSwapUint64(p, v, v+1)
 }
 
-// release is for the holder alone, so nobody else writes *p meanwhile.
-func release(p *uint64) { atomic.StoreUint64(p, *p+1) }
+// release is for the holder alone, so nobody else writes *p meanwhile. It loads
+// atomically all the same, which is as cheap: others try to swap *p, and the race
+// detector takes a swap that fails for a write.
+func release(p *uint64) { atomic.StoreUint64(p, atomic.LoadUint64(p)+1) }
 
 //go:noinline
 func (b *Block) acquireSlow(n int) (int, []uint64) {
@@ -111,7 +113,7 @@ func (b *Block) wait(p *uint64) bool {
 		if !take(p) {
 			continue
 		}
-		version := *p
+		version := atomic.LoadUint64(p)
 		if version-b.waitsSince > 2*spreadWindow {
 			b.waits, b.waitsSince = 0, version
 		}

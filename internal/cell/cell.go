@@ -32,12 +32,16 @@ const lineWords = lineSize / 8
 // maxStripes bounds what a contended cell costs on machines with many cores.
 const maxStripes = 128
 
-// Stripes is how many stripes a contended cell spreads into on this machine: a
-// power of two, eight for each core, so that two busy goroutines seldom share.
-func Stripes() int {
+// stripes does not follow later changes of GOMAXPROCS, so that who keeps
+// something beside each stripe can count on their number.
+var stripes = func() int {
 	n := 8 * runtime.GOMAXPROCS(0)
 	return 1 << bits.Len(uint(min(max(n, 8), maxStripes)-1))
-}
+}()
+
+// Stripes is how many stripes a contended cell spreads into in this process: a
+// power of two, eight for each core, so that two busy goroutines seldom share.
+func Stripes() int { return stripes }
 
 // here picks one of n, a power of two up to maxStripes, by hashing the address of
 // the caller's stack. Each goroutine has a stack of its own, of 2 KiB or more, so

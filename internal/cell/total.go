@@ -21,9 +21,9 @@ type TotalWords struct {
 // nothing between: the probe watches the word for as long as a few additions
 // take, and spreads the total if somebody else changes it meanwhile.
 type Total struct {
-	at     atomic.Pointer[TotalWords]   // set by Init
+	at     atomic.Pointer[TotalWords]    // set by Init
 	spread atomic.Pointer[[]totalStripe] // set once, by the writer that found contention
-	own    TotalWords                   // where at points unless Init was told otherwise
+	own    TotalWords                    // where at points unless Init was told otherwise
 }
 
 // totalStripe is one stripe, alone on its line.

@@ -50,11 +50,14 @@ func (c *Child[T]) Mark(on bool) {
 // Marked reports the flag that Mark sets.
 func (c *Child[T]) Marked() bool { return c.state.Load()&marked != 0 }
 
+// Deleted reports whether the child was taken out of its map.
+func (c *Child[T]) Deleted() bool { return c.state.Load()&deleted != 0 }
+
 // Next returns the first child after c in order that is not deleted, or nil.
 func (c *Child[T]) Next() *Child[T] { return alive(c.next.Load()) }
 
 func alive[T any](c *Child[T]) *Child[T] {
-	for c != nil && c.state.Load()&deleted != 0 {
+	for c != nil && c.Deleted() {
 		c = c.next.Load()
 	}
 	return c
@@ -156,7 +159,7 @@ func (m *Map[T]) Delete(c *Child[T]) bool {
 }
 
 func (m *Map[T]) delete(c *Child[T]) bool {
-	if c.state.Load()&deleted != 0 {
+	if c.Deleted() {
 		return false
 	}
 	m.table.Load().remove(hash(m.syntax.Values(c.text)), c)
@@ -207,12 +210,12 @@ func (m *Map[T]) merge(c *Child[T]) {
 	old := at.Load()
 	for old != nil || c != nil {
 		switch {
-		case old != nil && old.state.Load()&deleted != 0:
+		case old != nil && old.Deleted():
 			old = old.next.Load()
 			at.Store(old)
 		case c == nil || old != nil && old.text <= c.text:
 			at, old = &old.next, old.next.Load()
-		case c.state.Load()&deleted != 0: // before it ever was in order
+		case c.Deleted(): // before it ever was in order
 			c = c.next.Load()
 		default:
 			rest := c.next.Load()

@@ -33,7 +33,9 @@ func hash(values []string) uint64 {
 		case len(s) > 0:
 			a, b = uint64(s[0])<<8|uint64(s[len(s)>>1]), uint64(s[len(s)-1])
 		}
-		hi, lo := bits.Mul64(a^key[1]^uint64(n), b^key[2]^h)
+		// a and b can differ in any bit, so the length must come in by a key of
+		// its own: plainly, it could make up for a difference of theirs.
+		hi, lo := bits.Mul64(a^key[1], b^(h+uint64(n)*key[2]))
 		h = hi ^ lo ^ h
 	}
 	if h == 0 {

@@ -65,11 +65,11 @@ func (s *Syntax) render(values []string) (text string, plain bool) {
 
 // equal reports whether text is what render makes of values.
 //
-// In a plain text no value contains a quote. So if each of values stands where
-// its turn is and a quote follows it, it ends where a value of the text ends, for
-// only the quotes that end values are followed by the next label's name; and n
-// values that end, one after the other, at n ends must end at all of them. That
-// spares comparing the names between.
+// In a plain text no value contains a quote, so n values have 2n quotes. If each
+// of values stands where its turn is, after a quote and before a quote, and the
+// last quote is the text's last, then those are 2n quotes one after the other,
+// hence all of them, and each of values stands for the whole of its counterpart.
+// That spares comparing the names between.
 func (s *Syntax) equal(text string, plain bool, values []string) bool {
 	if !plain {
 		return s.equalEscaped(text, values)
@@ -78,7 +78,7 @@ func (s *Syntax) equal(text string, plain bool, values []string) bool {
 	for i, v := range values {
 		at += len(s.before[i])
 		end := at + len(v)
-		if end >= len(text) || text[at:end] != v || text[end] != '"' {
+		if end >= len(text) || text[at:end] != v || text[end] != '"' || text[at-1] != '"' {
 			return false
 		}
 		at = end

@@ -72,6 +72,19 @@ func (s *Sketch) grow(p int) int {
 	return p - s.first
 }
 
+// Clear forgets all values and keeps the memory, unless it is more than a wide
+// range of values needs.
+func (s *Sketch) Clear() {
+	if len(s.pages) > 512 {
+		*s = Sketch{}
+	}
+	for _, p := range s.pages {
+		if p != nil {
+			*p = page{}
+		}
+	}
+}
+
 // Merge adds the counts of o.
 func (s *Sketch) Merge(o *Sketch) {
 	for i, from := range o.pages {

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"math"
+	"slices"
+)
+
+// DefBuckets are the upper bounds of a histogram without any: 5 ms to 10 s, made
+// for the latency of a network service in seconds.
+var DefBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+// LinearBuckets returns count bounds, the first at start, each width above the
+// one before. If count is below 1 or width not positive, the result is nil.
+func LinearBuckets(start, width float64, count int) []float64 {
+	if count < 1 || !(width > 0) {
+		return nil
+	}
+	bounds := make([]float64, count)
+	for i := range bounds {
+		bounds[i] = start + float64(i)*width
+	}
+	return bounds
+}
+
+// ExponentialBuckets returns count bounds, the first at start, each factor times
+// the one before. If count is below 1, start not positive or factor not above 1,
+// the result is nil.
+func ExponentialBuckets(start, factor float64, count int) []float64 {
+	if count < 1 || !(start > 0) || !(factor > 1) {
+		return nil
+	}
+	bounds := make([]float64, count)
+	for i := range bounds {
+		bounds[i] = start
+		start *= factor
+	}
+	return bounds
+}
+
+// ExponentialBucketsRange returns count bounds from minBound to maxBound, each
+// the same multiple of the one before. If count is below 2, minBound not positive
+// or maxBound not above it, the result is nil.
+func ExponentialBucketsRange(minBound, maxBound float64, count int) []float64 {
+	if count < 2 || !(minBound > 0) || !(maxBound > minBound) {
+		return nil
+	}
+	bounds := make([]float64, count)
+	for i := range bounds {
+		bounds[i] = minBound * math.Pow(maxBound/minBound, float64(i)/float64(count-1))
+	}
+	bounds[count-1] = maxBound
+	return bounds
+}
+
+// layout is what all children of a histogram share.
+type layout struct {
+	*definition
+	bounds []float64 // strictly increasing, finite
+	le     []string  // the label of each bound and of +Inf, as text has it: le="0.5"
+}
+
+func newLayout(d *definition, bounds []float64) *layout {
+	if len(bounds) == 0 {
+		bounds = DefBuckets
+	}
+	checked, err := checkBounds(&d.Desc, bounds)
+	if err != nil {
+		d.fail(err)
+		checked = DefBuckets // Observe must still work
+	}
+	bounds = slices.Clone(checked)
+	return &layout{definition: d, bounds: bounds, le: boundLabels(bounds)}
+}
+
+// boundLabels renders the label of each bound, and of +Inf.
+func boundLabels(bounds []float64) []string {
+	le := make([]string, 0, len(bounds)+1)
+	for _, b := range bounds {
+		le = append(le, string(append(appendFloat([]byte(`le="`), b), '"')))
+	}
+	return append(le, `le="+Inf"`)
+}
+
+// find returns the index of the bucket that v falls into: the first whose bound
+// is not below v, or the last, for +Inf.
+func (l *layout) find(v float64) int {
+	bounds := l.bounds
+	low := 0
+	// A scan beats a search while it stays within a cache line or two.
+	for n := len(bounds); n > 16; n = len(bounds) {
+		if half := n / 2; bounds[half-1] < v {
+			low += half
+			bounds = bounds[half:]
+		} else {
+			bounds = bounds[:half]
+		}
+	}
+	for i, b := range bounds {
+		if v <= b {
+			return low + i
+		}
+	}
+	return low + len(bounds)
+}
+
+func isInf(v float64, sign int) bool { return math.IsInf(v, sign) }

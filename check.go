@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/embermetrics/ember/metric"
+)
+
+// checkDesc returns what is wrong with a description by itself.
+func checkDesc(d *metric.Desc) error {
+	if err := checkName(d); err != nil {
+		return err
+	}
+	if !utf8.ValidString(d.Help) {
+		return fmt.Errorf("ember: %s: the help %q is not valid UTF-8", describe(d), d.Help)
+	}
+	if !utf8.ValidString(d.Unit) {
+		return fmt.Errorf("ember: %s: the unit %q is not valid UTF-8", describe(d), d.Unit)
+	}
+	if int(d.Kind) > int(metric.Summary) {
+		return fmt.Errorf("ember: %q: there is no kind %v", d.Name, d.Kind)
+	}
+	for _, l := range d.ConstLabels {
+		if !utf8.ValidString(l.Value) {
+			return fmt.Errorf("ember: %s: the value %q of label %q is not valid UTF-8", describe(d), l.Value, l.Name)
+		}
+	}
+	return checkLabelNames(d, labelNames(d))
+}
+
+func checkName(d *metric.Desc) error {
+	switch {
+	case d.Name == "":
+		return fmt.Errorf("ember: a %v without a name", d.Kind)
+	case !utf8.ValidString(d.Name):
+		return fmt.Errorf("ember: the %v name %q is not valid UTF-8", d.Kind, d.Name)
+	}
+	return nil
+}
+
+// labelNames returns all label names of d, the constant ones first.
+func labelNames(d *metric.Desc) []string {
+	names := make([]string, 0, len(d.ConstLabels)+len(d.Labels))
+	for _, l := range d.ConstLabels {
+		names = append(names, l.Name)
+	}
+	return append(names, d.Labels...)
+}
+
+// reservedLabels are written by Ember itself.
+var reservedLabels = map[metric.Kind]string{metric.Histogram: "le", metric.Summary: "quantile"}
+
+func checkLabelNames(d *metric.Desc, names []string) error {
+	for i, name := range names {
+		switch {
+		case name == "":
+			return fmt.Errorf("ember: %s: an empty label name", describe(d))
+		case !utf8.ValidString(name):
+			return fmt.Errorf("ember: %s: the label name %q is not valid UTF-8", describe(d), name)
+		case strings.HasPrefix(name, "__"):
+			return fmt.Errorf("ember: %s: the label name %q starts with \"__\", which is reserved", describe(d), name)
+		case name == reservedLabels[d.Kind]:
+			return fmt.Errorf("ember: %s: the label name %q is reserved in a %v", describe(d), name, d.Kind)
+		}
+		for _, earlier := range names[:i] {
+			if earlier == name {
+				return fmt.Errorf("ember: %s: the label name %q stands twice", describe(d), name)
+			}
+			if e := escapeLabel(name); e == escapeLabel(earlier) {
+				return fmt.Errorf("ember: %s: the label names %q and %q are both written %q", describe(d), earlier, name, e)
+			}
+		}
+	}
+	return nil
+}
+
+// checkBounds returns the upper bounds without a final +Inf, which every
+// histogram has, or what is wrong with them.
+func checkBounds(d *metric.Desc, bounds []float64) ([]float64, error) {
+	if n := len(bounds); n > 0 && isInf(bounds[n-1], 1) {
+		bounds = bounds[:n-1]
+	}
+	for i, b := range bounds {
+		switch {
+		case b != b || isInf(b, 0):
+			return nil, fmt.Errorf("ember: %s: bucket %d (%g) must be a number", describe(d), i, b)
+		case i > 0 && b <= bounds[i-1]:
+			return nil, fmt.Errorf("ember: %s: bucket %d (%g) must be above bucket %d (%g)", describe(d), i, b, i-1, bounds[i-1])
+		}
+	}
+	return bounds, nil
+}
+
+func checkQuantiles(d *metric.Desc, sorted []float64) error {
+	for i, q := range sorted {
+		switch {
+		case !(q >= 0 && q <= 1):
+			return fmt.Errorf("ember: %s: the quantile %g must be between 0 and 1", describe(d), q)
+		case i > 0 && q == sorted[i-1]:
+			return fmt.Errorf("ember: %s: the quantile %g stands twice", describe(d), q)
+		}
+	}
+	return nil
+}
+
+// claims returns every name that a family may write in some format, so that two
+// families never write the same one. The names are as written: escaped.
+func claims(name string, kind metric.Kind) []string {
+	name = escapeName(name)
+	switch kind {
+	case metric.Counter:
+		if base, ok := strings.CutSuffix(name, "_total"); ok && base != "" {
+			return []string{name, base, base + "_created"}
+		}
+	case metric.Histogram:
+		return []string{name, name + "_bucket", name + "_sum", name + "_count", name + "_created"}
+	case metric.Summary:
+		return []string{name, name + "_sum", name + "_count", name + "_created"}
+	}
+	return []string{name}
+}
+
+// checkAgree returns how a second description under one name contradicts the
+// first: all series of a family share kind, help, unit and label names.
+func checkAgree(first, second *metric.Desc) error {
+	disagree := func(what string, a, b any) error {
+		return fmt.Errorf("ember: %q has the %s %v, but is registered with the %s %v", second.Name, what, b, what, a)
+	}
+	quote := func(s string) string { return fmt.Sprintf("%q", s) }
+	if first.Kind != second.Kind {
+		return disagree("type", first.Kind, second.Kind)
+	}
+	if first.Help != second.Help {
+		return disagree("help", quote(first.Help), quote(second.Help))
+	}
+	if first.Unit != second.Unit {
+		return disagree("unit", quote(first.Unit), quote(second.Unit))
+	}
+	a, b := labelNames(first), labelNames(second)
+	slices.Sort(a)
+	slices.Sort(b)
+	if !slices.Equal(a, b) {
+		return disagree("labels", fmt.Sprintf("%q", a), fmt.Sprintf("%q", b))
+	}
+	return nil
+}
+
+// checkFamily returns what is wrong with a family that was collected, rather
+// than described.
+func checkFamily(f *metric.Family) error {
+	d := &metric.Desc{Name: f.Name, Help: f.Help, Unit: f.Unit, Kind: f.Kind}
+	if err := checkDesc(d); err != nil {
+		return err
+	}
+	var known []metric.Label // label names of the point before: usually the same
+	var names []string
+	for i := range f.Points {
+		p := &f.Points[i]
+		if !sameNames(known, p.Labels) {
+			names = names[:0]
+			for _, l := range p.Labels {
+				names = append(names, l.Name)
+			}
+			if err := checkLabelNames(d, names); err != nil {
+				return err
+			}
+			known = p.Labels
+		}
+		for j, b := range p.Buckets {
+			if j > 0 && !(b.UpperBound > p.Buckets[j-1].UpperBound) {
+				return fmt.Errorf("ember: %s: bucket %d (%g) must be above bucket %d (%g)", describe(d), j, b.UpperBound, j-1, p.Buckets[j-1].UpperBound)
+			}
+			if b.UpperBound != b.UpperBound {
+				return fmt.Errorf("ember: %s: bucket %d (%g) must be a number", describe(d), j, b.UpperBound)
+			}
+			if j > 0 && b.Count < p.Buckets[j-1].Count {
+				return fmt.Errorf("ember: %s: bucket %d counts %d, fewer than bucket %d (%d); counts are cumulative", describe(d), j, b.Count, j-1, p.Buckets[j-1].Count)
+			}
+			if b.Count > p.Count || isInf(b.UpperBound, 1) && b.Count != p.Count {
+				return fmt.Errorf("ember: %s: bucket %d (%g) counts %d of %d observations", describe(d), j, b.UpperBound, b.Count, p.Count)
+			}
+		}
+		for j, q := range p.Quantiles {
+			if !(q.Quantile >= 0 && q.Quantile <= 1) {
+				return fmt.Errorf("ember: %s: the quantile %g must be between 0 and 1", describe(d), q.Quantile)
+			}
+			if j > 0 && q.Quantile <= p.Quantiles[j-1].Quantile {
+				return fmt.Errorf("ember: %s: quantile %d (%g) must be above quantile %d (%g)", describe(d), j, q.Quantile, j-1, p.Quantiles[j-1].Quantile)
+			}
+		}
+	}
+	return nil
+}
+
+func sameNames(a, b []metric.Label) bool {
+	return slices.EqualFunc(a, b, func(x, y metric.Label) bool { return x.Name == y.Name })
+}
+
+// errNilCollector is what Register says to nil.
+var errNilCollector = errors.New("ember: the collector to register is nil")

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+
+	"github.com/embermetrics/ember/metric"
+)
+
+// job is one collector, or the functions of one instrument, called for one
+// scrape in a goroutine of its own: what it does wrong is its own loss.
+type job struct {
+	reg  *registration
+	name string // for errors
+
+	// Written by the job's goroutine until it is done.
+	sink   metric.Sink
+	called []calledSeries
+	err    error
+
+	state atomic.Int32 // running, then done or abandoned
+}
+
+const (
+	running = iota
+	done
+	abandoned
+)
+
+// collectorRun is what a registration remembers from scrape to scrape.
+type collectorRun struct {
+	stuck  atomic.Int32 // calls that were abandoned and have not returned
+	logged string       // the last error logged; under the registry's mu
+}
+
+var errStuck = errors.New("a call that an earlier scrape gave up on has not returned")
+
+// collect runs a job for each registration that needs one, and waits for all of
+// them until ctx is done. Jobs that are not done by then have an error.
+func collect(ctx context.Context, regs []*registration) []*job {
+	var jobs []*job
+	for _, reg := range regs {
+		j := &job{reg: reg, name: reg.desc.Name}
+		if c, ok := reg.collector.(calling); ok {
+			if j.called = c.callbacks(); len(j.called) == 0 {
+				continue
+			}
+		} else if _, ok := reg.collector.(instrument); ok {
+			continue
+		} else {
+			j.name = strings.TrimPrefix(fmt.Sprintf("%T", reg.collector), "*")
+		}
+		jobs = append(jobs, j)
+	}
+	finished := make(chan struct{}, len(jobs))
+	for _, j := range jobs {
+		if j.reg.run.stuck.Load() > 0 {
+			j.err = errStuck
+			j.state.Store(done)
+			finished <- struct{}{}
+			continue
+		}
+		go func() {
+			j.run(ctx)
+			if !j.state.CompareAndSwap(running, done) {
+				j.reg.run.stuck.Add(-1)
+			}
+			finished <- struct{}{}
+		}()
+	}
+	for range jobs {
+		select {
+		case <-finished:
+		case <-ctx.Done():
+			return giveUp(jobs, context.Cause(ctx))
+		}
+	}
+	return jobs
+}
+
+// giveUp replaces the jobs that are still running, whose memory is still theirs,
+// by failed ones.
+func giveUp(jobs []*job, cause error) []*job {
+	for i, j := range jobs {
+		j.reg.run.stuck.Add(1)
+		if j.state.CompareAndSwap(running, abandoned) {
+			jobs[i] = &job{reg: j.reg, name: j.name, err: fmt.Errorf("not done in time: %w", cause)}
+		} else {
+			j.reg.run.stuck.Add(-1)
+		}
+	}
+	return jobs
+}
+
+func (j *job) run(ctx context.Context) {
+	if j.called == nil {
+		j.err = guard(func() error { return j.reg.collector.Collect(ctx, &j.sink) })
+		if j.err == nil {
+			j.err = j.sink.Err()
+		}
+		return
+	}
+	good := j.called[:0]
+	for _, s := range j.called {
+		if err := guard(func() error { return s.evaluate(j.reg.desc.Kind) }); err != nil {
+			// The last one will do; the other series are exposed.
+			j.err = fmt.Errorf("the function of %s{%s}: %w", j.name, s.labels, err)
+			continue
+		}
+		good = append(good, s)
+	}
+	j.called = good
+}
+
+// panicError is a panic of somebody else's code, which Ember survives.
+type panicError struct {
+	value any
+	stack []byte // for the log; Error leaves it out
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// guard calls f and makes an error of a panic.
+func guard(f func() error) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if p := recover(); p != nil {
+			err = &panicError{p, debug.Stack()}
+		} else { // not returned, yet nothing to recover: the goroutine is being ended
+			err = errors.New("it called runtime.Goexit")
+		}
+	}()
+	err = f()
+	returned = true
+	return err
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"context"
+	"math"
+
+	"github.com/embermetrics/ember/internal/cell"
+	"github.com/embermetrics/ember/metric"
+)
+
+// CounterOpts says what a counter or a vector of counters is. Only Name is
+// needed.
+type CounterOpts struct {
+	// Namespace, Subsystem and Name, those that are not empty, are joined with
+	// underscores to the full name, which should end in "_total".
+	Namespace, Subsystem, Name string
+
+	Help string // one sentence on what is counted
+	Unit string // the base unit of the value, such as "seconds"; the name should contain it
+
+	ConstLabels Labels // on every series, with these values
+}
+
+func (o CounterOpts) define(labels []string) *definition {
+	return newDefinition(metric.Counter, o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labels)
+}
+
+// Counter is a total that only grows: requests served, bytes sent. Its methods
+// may be called by any number of goroutines, never block and never fail.
+//
+// Create one with NewCounter, Registry.NewCounter or CounterVec.With; the zero
+// Counter is not usable, and a Counter must not be copied.
+type Counter struct {
+	total cell.Total
+	def   *definition
+}
+
+// NewCounter returns a counter that starts at zero and is not registered. It
+// never fails: what is wrong with opts, Register says.
+func NewCounter(opts CounterOpts) *Counter {
+	c := new(Counter)
+	c.init(opts.define(nil))
+	return c
+}
+
+func (c *Counter) init(d *definition) {
+	c.def = d
+	c.total.Init(nil)
+}
+
+// Inc adds one.
+func (c *Counter) Inc() { c.total.Inc() }
+
+// maxWhole bounds the additions that are summed as integers, so that even a very
+// large number of them cannot overflow; beyond it a float64 sum is as exact as the
+// value that is exposed.
+const maxWhole = 1 << 32
+
+// Add adds v. A negative, infinite or NaN v is not added: it is counted in
+// ember_invalid_updates_total and logged once.
+//
+// Whole numbers are summed exactly; fractions as float64, in the order of
+// arrival.
+func (c *Counter) Add(v float64) {
+	if v >= 0 && v < maxWhole {
+		if n := uint64(v); float64(n) == v {
+			c.total.AddWhole(n)
+			return
+		}
+	}
+	c.addFloat(v)
+}
+
+func (c *Counter) addFloat(v float64) {
+	switch {
+	case v != v:
+		c.def.drop(notANumber, v)
+	case v < 0:
+		c.def.drop(negative, v)
+	case v > math.MaxFloat64:
+		c.def.drop(infinite, v)
+	default:
+		c.total.Add(v)
+	}
+}
+
+// Value returns the total.
+func (c *Counter) Value() float64 { return c.total.Load() }
+
+// Collect writes the counter to out, as it would be exposed.
+func (c *Counter) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, c) }
+
+func (c *Counter) definition() *definition { return c.def }
+
+func (c *Counter) write(e encoder, _ []calledSeries) { e.value("", c.Value()) }
+
+func (c *Counter) writeChild(e encoder, labels string) { e.value(labels, c.Value()) }
+
+// CounterFunc is a counter whose value a function reports at each scrape: for a
+// total that somebody else keeps.
+//
+// Create one with NewCounterFunc or Registry.NewCounterFunc; the zero
+// CounterFunc is not usable.
+type CounterFunc struct{ callback }
+
+// NewCounterFunc returns a counter that exposes what f returns. f is called once
+// for each scrape, perhaps by several at once, and should be quick. If it panics
+// or returns a value that no counter can have, the series is left out of that
+// scrape, and the failure is counted in ember_collector_errors_total and logged.
+func NewCounterFunc(opts CounterOpts, f func() float64) *CounterFunc {
+	c := new(CounterFunc)
+	c.init(opts.define(nil), f)
+	return c
+}
+
+// Value returns what the function returns now.
+func (c *CounterFunc) Value() float64 { return c.call() }
+
+// Collect writes the counter to out, as it would be exposed.
+func (c *CounterFunc) Collect(_ context.Context, out *metric.Sink) error {
+	return collectTo(out, c)
+}

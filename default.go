@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/embermetrics/ember/collectors"
+)
+
+var defaultRegistry = sync.OnceValue(func() *Registry {
+	r := NewRegistry()
+	r.MustRegister(
+		collectors.NewGo(collectors.GoOpts{}),
+		collectors.NewProcess(collectors.ProcessOpts{}),
+		collectors.NewBuildInfo(),
+	)
+	return r
+})
+
+// Default returns the registry that the package's functions use. It is built at
+// the first call, with the collectors of the Go runtime, of the process and of
+// the build registered; each can be unregistered:
+//
+//	ember.Unregister(collectors.NewGo(collectors.GoOpts{}))
+func Default() *Registry { return defaultRegistry() }
+
+// Register registers c in the default registry. See Registry.Register.
+func Register(c Collector) error { return Default().Register(c) }
+
+// MustRegister registers each of cs in the default registry, and panics with the
+// first error.
+func MustRegister(cs ...Collector) { Default().MustRegister(cs...) }
+
+// Unregister ends the exposure of what c describes by the default registry. See
+// Registry.Unregister.
+func Unregister(c Collector) bool { return Default().Unregister(c) }
+
+// Handler exposes the default registry over HTTP:
+//
+//	http.Handle("GET /metrics", ember.Handler())
+func Handler() http.Handler { return HandlerFor(Default(), HandlerOpts{}) }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/embermetrics/ember/internal/childmap"
+	"github.com/embermetrics/ember/metric"
+)
+
+// Labels are label names with their values.
+type Labels map[string]string
+
+// sorted returns the labels as a list, by name.
+func (l Labels) sorted() []metric.Label {
+	if len(l) == 0 {
+		return nil
+	}
+	list := make([]metric.Label, 0, len(l))
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		list = append(list, metric.Label{Name: name, Value: l[name]})
+	}
+	return list
+}
+
+// definition is what an instrument or a vector was declared to be. All but the
+// counts of dropped updates is constant once New… returns.
+type definition struct {
+	metric.Desc
+	syntax *childmap.Syntax // how the values of Desc.Labels are written
+	shape  string           // what else makes two definitions differ: buckets, quantiles
+	err    error            // what is wrong with it; Register returns it
+
+	dropped [reasons]atomic.Uint64 // updates that were not applied, by any goroutine
+	warned  atomic.Bool            // one line in the log was enough
+}
+
+// reason says why an update was dropped.
+type reason uint8
+
+const (
+	negative reason = iota
+	notANumber
+	infinite
+	reasons
+)
+
+var reasonNames = [reasons]string{"negative", "nan", "infinite"}
+
+// newDefinition joins the parts of a name and keeps copies of everything.
+func newDefinition(kind metric.Kind, namespace, subsystem, name, help, unit string, constant Labels, labels []string) *definition {
+	d := &definition{Desc: metric.Desc{
+		Name:        joinName(namespace, subsystem, name),
+		Help:        help,
+		Unit:        unit,
+		Kind:        kind,
+		ConstLabels: constant.sorted(),
+		Labels:      slices.Clone(labels),
+	}}
+	d.syntax = childmap.NewSyntax(escapeAll(d.Labels))
+	d.err = checkDesc(&d.Desc)
+	return d
+}
+
+// joinName puts the parts that are not empty together with underscores. Without
+// a name there is nothing to qualify.
+func joinName(namespace, subsystem, name string) string {
+	if name == "" {
+		return ""
+	}
+	parts := slices.DeleteFunc([]string{namespace, subsystem, name}, func(s string) bool { return s == "" })
+	return strings.Join(parts, "_")
+}
+
+// fail notes what is wrong, unless something was before.
+func (d *definition) fail(err error) {
+	if d.err == nil {
+		d.err = err
+	}
+}
+
+// same reports whether an instrument of d can stand for one of o.
+func (d *definition) same(o *definition) bool {
+	return d.Kind == o.Kind && d.Name == o.Name && d.Help == o.Help && d.Unit == o.Unit && d.shape == o.shape &&
+		slices.Equal(d.ConstLabels, o.ConstLabels) && slices.Equal(d.Labels, o.Labels)
+}
+
+// drop counts an update that cannot be applied, and says so once.
+//
+//go:noinline
+func (d *definition) drop(why reason, value float64) {
+	d.dropped[why].Add(1)
+	if d.warned.CompareAndSwap(false, true) {
+		slog.Warn("ember: update dropped; further ones are only counted",
+			"metric", d.Name, "value", value, "reason", reasonNames[why])
+	}
+}
+
+func (d *definition) droppedAny() bool {
+	for i := range d.dropped {
+		if d.dropped[i].Load() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// String describes d in errors: counter "x_total".
+func (d *definition) String() string { return describe(&d.Desc) }
+
+func describe(d *metric.Desc) string { return fmt.Sprintf("%v %q", d.Kind, d.Name) }

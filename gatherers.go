@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/embermetrics/ember/metric"
+)
+
+// Gatherers exposes several gatherers as one: registries, or anyone's. Families
+// of one name become one family.
+//
+// Where two contradict each other (in a family's type, help or unit, in a name
+// that two families would write, or in having the same series) the earlier one is
+// exposed, and the error names both. Ember's own metrics of several registries are
+// added up.
+//
+// Registries are streamed, except for families that several gatherers share,
+// which are copied first.
+type Gatherers []Gatherer
+
+// Gather returns the merged families, and the errors of the gatherers and of
+// merging them.
+func (gs Gatherers) Gather() ([]*metric.Family, error) {
+	s := gs.prepare(context.Background())
+	return s.snapshot(), s.err
+}
+
+// owned is a family and the number of the gatherer that it is from.
+type owned struct {
+	*scrapeFamily
+	from int
+}
+
+func (gs Gatherers) prepare(ctx context.Context) *scrape {
+	var merged scrape
+	var errs []error
+	families := make(map[string]*owned) // by written name
+	claimed := make(map[string]*owned)  // by each name written
+	for i, g := range gs {
+		s := prepare(ctx, g)
+		if s.err != nil {
+			errs = append(errs, s.err)
+		}
+		for _, f := range s.families {
+			if known := families[f.written]; known != nil {
+				errs = append(errs, known.merge(f, i)...)
+				continue
+			}
+			fresh := &owned{f, i}
+			if err := fresh.claim(claimed); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			families[f.written] = fresh
+			merged.families = append(merged.families, f)
+		}
+	}
+	slices.SortStableFunc(merged.families, func(a, b *scrapeFamily) int { return cmp.Compare(a.written, b.written) })
+	merged.err = errors.Join(errs...)
+	return &merged
+}
+
+// claim takes every name that f may write, unless a family of another gatherer has
+// it.
+func (f *owned) claim(claimed map[string]*owned) error {
+	names := claims(f.name, f.kind)
+	for _, name := range names {
+		if other := claimed[name]; other != nil && other.from != f.from {
+			return fmt.Errorf("ember: %v %q of gatherer %d collides with %v %q of gatherer %d: both write %q",
+				f.kind, f.name, f.from+1, other.kind, other.name, other.from+1, name)
+		}
+	}
+	for _, name := range names {
+		if claimed[name] == nil {
+			claimed[name] = f
+		}
+	}
+	return nil
+}
+
+// merge adds the series of other, from gatherer i, to f.
+func (f *owned) merge(other *scrapeFamily, i int) []error {
+	known := *f.familyInfo
+	if other.name != known.name {
+		return []error{fmt.Errorf("ember: %q of gatherer %d and %q of gatherer %d are both written %q", known.name, f.from+1, other.name, i+1, known.written)}
+	}
+	source := fmt.Sprintf("gatherer %d", f.from+1)
+	if err := agree(&known, &metric.Family{Name: other.name, Help: other.help, Unit: other.unit, Kind: other.kind}, source); err != nil {
+		return []error{fmt.Errorf("%w; that of gatherer %d is left out", err, i+1)}
+	}
+	sum := slices.Contains(ownFamilies, f.familyInfo)
+	points := copyPoints(f.scrapeFamily)
+	index := make(map[string]int, len(points)) // by labels in canonical order
+	for j, p := range points {
+		index[string(appendLabels(nil, tidy(p.Labels)))] = j
+	}
+	var errs []error
+	for _, p := range copyPoints(other) {
+		id := string(appendLabels(nil, tidy(p.Labels)))
+		j, taken := index[id]
+		switch {
+		case !taken:
+			index[id] = len(points)
+			points = append(points, p)
+		case sum:
+			points[j].Value += p.Value
+		default:
+			errs = append(errs, fmt.Errorf("ember: %s{%s} of gatherer %d is there already, from gatherer %d", other.name, p.text, i+1, f.from+1))
+		}
+	}
+	slices.SortFunc(points, func(a, b point) int { return strings.Compare(a.text, b.text) })
+	f.parts = []scrapePart{{info: &partInfo{}, points: points}}
+	return errs
+}
+
+// copyPoints returns all series of a family as points, with all their labels
+// rendered.
+func copyPoints(f *scrapeFamily) []point {
+	one := scrape{families: []*scrapeFamily{f}}
+	var points []point
+	for _, family := range one.snapshot() {
+		for _, p := range family.Points {
+			points = append(points, point{string(appendLabels(nil, p.Labels)), p})
+		}
+	}
+	return points
+}
+
+// prepareForeign checks what a gatherer returns that is not Ember's: it may
+// contain anything.
+func prepareForeign(g Gatherer) *scrape {
+	families, err := g.Gather()
+	s := &scrape{}
+	errs := []error{err}
+	seen := make(map[string]bool) // written names
+	for _, f := range families {
+		if f == nil {
+			continue
+		}
+		err := checkFamily(f)
+		var points []point
+		if err == nil {
+			points, err = render(f, nil)
+		}
+		info := newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind)
+		if err == nil && seen[info.written] {
+			err = fmt.Errorf("ember: %v %q was gathered twice", f.Kind, f.Name)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		seen[info.written] = true
+		s.families = append(s.families, &scrapeFamily{info, []scrapePart{{info: &partInfo{}, points: points}}})
+	}
+	slices.SortStableFunc(s.families, func(a, b *scrapeFamily) int { return cmp.Compare(a.written, b.written) })
+	s.err = errors.Join(errs...)
+	return s
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"context"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/embermetrics/ember/metric"
+)
+
+// GaugeOpts says what a gauge or a vector of gauges is. Only Name is needed.
+type GaugeOpts struct {
+	// Namespace, Subsystem and Name, those that are not empty, are joined with
+	// underscores to the full name.
+	Namespace, Subsystem, Name string
+
+	Help string // one sentence on what the value is
+	Unit string // the base unit of the value, such as "bytes"; the name should end in it
+
+	ConstLabels Labels // on every series, with these values
+}
+
+func (o GaugeOpts) define(labels []string) *definition {
+	return newDefinition(metric.Gauge, o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labels)
+}
+
+// Gauge is a value that goes up and down: a temperature, requests in flight. It
+// may be any float64. Its methods may be called by any number of goroutines,
+// never block and never fail.
+//
+// Create one with NewGauge, Registry.NewGauge or GaugeVec.With; the zero Gauge is
+// not usable, and a Gauge must not be copied.
+type Gauge struct {
+	at  atomic.Pointer[atomic.Uint64] // where the value's bits are: own, unless they live elsewhere
+	own atomic.Uint64
+	def *definition
+}
+
+// NewGauge returns a gauge that starts at zero and is not registered. It never
+// fails: what is wrong with opts, Register says.
+func NewGauge(opts GaugeOpts) *Gauge {
+	g := new(Gauge)
+	g.init(opts.define(nil))
+	return g
+}
+
+func (g *Gauge) init(d *definition) {
+	g.def = d
+	g.at.Store(&g.own)
+}
+
+// Set sets the value.
+func (g *Gauge) Set(v float64) { g.at.Load().Store(math.Float64bits(v)) }
+
+// Add adds v, which may be negative.
+func (g *Gauge) Add(v float64) {
+	at := g.at.Load()
+	for {
+		old := at.Load()
+		if at.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
+			return
+		}
+	}
+}
+
+// Sub subtracts v.
+func (g *Gauge) Sub(v float64) { g.Add(-v) }
+
+// Inc adds one.
+func (g *Gauge) Inc() { g.Add(1) }
+
+// Dec subtracts one.
+func (g *Gauge) Dec() { g.Add(-1) }
+
+// SetToCurrentTime sets the value to the Unix time in seconds.
+func (g *Gauge) SetToCurrentTime() { g.Set(float64(time.Now().UnixNano()) / 1e9) }
+
+// Track adds one and returns a function that takes it off again, for what is in
+// progress:
+//
+//	defer inFlight.Track()()
+func (g *Gauge) Track() func() {
+	g.Inc()
+	return func() { g.Dec() }
+}
+
+// Value returns the value.
+func (g *Gauge) Value() float64 { return math.Float64frombits(g.at.Load().Load()) }
+
+// Collect writes the gauge to out, as it would be exposed.
+func (g *Gauge) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, g) }
+
+func (g *Gauge) definition() *definition { return g.def }
+
+func (g *Gauge) write(e encoder, _ []calledSeries) { e.value("", g.Value()) }
+
+func (g *Gauge) writeChild(e encoder, labels string) { e.value(labels, g.Value()) }
+
+// GaugeFunc is a gauge whose value a function reports at each scrape.
+//
+// Create one with NewGaugeFunc or Registry.NewGaugeFunc; the zero GaugeFunc is
+// not usable.
+type GaugeFunc struct{ callback }
+
+// NewGaugeFunc returns a gauge that exposes what f returns. f is called once for
+// each scrape, perhaps by several at once, and should be quick. If it panics, the
+// series is left out of that scrape, and the failure is counted in
+// ember_collector_errors_total and logged.
+func NewGaugeFunc(opts GaugeOpts, f func() float64) *GaugeFunc {
+	g := new(GaugeFunc)
+	g.init(opts.define(nil), f)
+	return g
+}
+
+// Value returns what the function returns now.
+func (g *GaugeFunc) Value() float64 { return g.call() }
+
+// Collect writes the gauge to out, as it would be exposed.
+func (g *GaugeFunc) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, g) }

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// HandlerOpts changes how HandlerFor serves. The zero value is right for most.
+type HandlerOpts struct {
+	// OnError is what to answer when a collector or a callback fails. The zero
+	// value is ServeRest.
+	OnError ErrorMode
+
+	// MaxInFlight is how many scrapes may be served at once; more are answered
+	// with 503. Zero means 16, negative no limit.
+	MaxInFlight int
+
+	// Timeout ends a scrape that takes longer. It counts even if the scraper
+	// announces more patience. Zero means no limit but the scraper's own.
+	Timeout time.Duration
+
+	// DisableCompression serves identity even to clients that accept gzip: for
+	// where something in front compresses anyway.
+	DisableCompression bool
+}
+
+// ErrorMode is what a handler does when something could not be collected.
+type ErrorMode uint8
+
+const (
+	// ServeRest serves everything else; with nothing else to serve, 500. The
+	// failure is visible in ember_collector_errors_total and the log.
+	ServeRest ErrorMode = iota
+	// Fail answers 500 with the errors, so that the whole scrape fails visibly.
+	Fail
+)
+
+const defaultMaxInFlight = 16
+
+// timeoutHeader is how Prometheus says how long it will wait.
+const timeoutHeader = "X-Prometheus-Scrape-Timeout-Seconds"
+
+// HandlerFor exposes g over HTTP in the text format, compressed with gzip if the
+// client accepts that.
+//
+// GET is answered with everything that g exposes, HEAD with the same header, any
+// other method with 405. Collectors are called with a context that ends when the
+// client goes away, and shortly before the scraper's own deadline
+// (X-Prometheus-Scrape-Timeout-Seconds), so that one that is late costs its own
+// series and not the scrape. Once the first byte is sent, anything that prevents
+// the rest aborts the connection: a scrape is never cut short in a way that looks
+// complete.
+//
+// Families are streamed: memory does not grow with the number of series, and
+// nothing that the service counts waits for a scrape.
+func HandlerFor(g Gatherer, opts HandlerOpts) http.Handler {
+	h := &handler{gatherer: g, opts: opts}
+	limit := opts.MaxInFlight
+	if limit == 0 {
+		limit = defaultMaxInFlight
+	}
+	if limit > 0 {
+		h.slots = make(chan struct{}, limit)
+	}
+	return h
+}
+
+type handler struct {
+	gatherer Gatherer
+	opts     HandlerOpts
+	slots    chan struct{} // holds one for each scrape being served; nil: no limit
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, fmt.Sprintf("ember: method %s is not allowed here, only GET and HEAD", r.Method), http.StatusMethodNotAllowed)
+		return
+	}
+	header := w.Header()
+	header.Set("Vary", "Accept, Accept-Encoding")
+	encoding := negotiateEncoding(r.Header.Values("Accept-Encoding"), !h.opts.DisableCompression)
+	if encoding == notAcceptable {
+		http.Error(w, fmt.Sprintf("ember: none of gzip and identity is acceptable by Accept-Encoding %q", r.Header.Values("Accept-Encoding")), http.StatusNotAcceptable)
+		return
+	}
+	if h.slots != nil {
+		select {
+		case h.slots <- struct{}{}:
+			defer func() { <-h.slots }()
+		default:
+			header.Set("Retry-After", "1")
+			http.Error(w, fmt.Sprintf("ember: %d scrapes are being served, which is the limit", cap(h.slots)), http.StatusServiceUnavailable)
+			return
+		}
+	}
+	ctx, cancel := h.limit(r)
+	defer cancel()
+	collecting, cancelCollecting := leaveTime(ctx)
+	defer cancelCollecting()
+
+	s := prepare(collecting, h.gatherer)
+	if r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // nobody is there any more
+	}
+	if s.err != nil && (h.opts.OnError == Fail || len(s.families) == 0) {
+		http.Error(w, s.err.Error(), http.StatusInternalServerError)
+		return
+	}
+	header.Set("Content-Type", FormatText.ContentType())
+	if encoding == gzipped {
+		header.Set("Content-Encoding", "gzip")
+	}
+	if r.Method == http.MethodHead {
+		return
+	}
+	if err := send(ctx, w, s, encoding); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// limit returns the request's context with the deadline of the scrape: the
+// scraper's own or the handler's, whichever comes first.
+func (h *handler) limit(r *http.Request) (context.Context, context.CancelFunc) {
+	limit := h.opts.Timeout
+	if announced := scrapeTimeout(r.Header.Get(timeoutHeader)); announced > 0 && (limit <= 0 || announced < limit) {
+		limit = announced
+	}
+	if limit <= 0 {
+		return context.WithCancel(r.Context())
+	}
+	return context.WithTimeoutCause(r.Context(), limit, fmt.Errorf("ember: the scrape's deadline of %v has passed", limit))
+}
+
+// leaveTime returns a context for collecting that ends before ctx does, so that
+// what could be collected can still be sent: a tenth of the time earlier, at most
+// half a second.
+func leaveTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(end)
+	spare := min(left/10, 500*time.Millisecond)
+	return context.WithTimeoutCause(ctx, left-spare, fmt.Errorf("ember: the scrape's deadline is %v away", spare))
+}
+
+// scrapeTimeout returns how long the scraper will wait. Zero: the header says
+// nothing that makes sense.
+func scrapeTimeout(header string) time.Duration {
+	seconds, err := strconv.ParseFloat(header, 64)
+	if err != nil || !(seconds > 0) || seconds > math.MaxInt64/1e9/2 {
+		return 0
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+var gzipWriters = sync.Pool{New: func() any {
+	// The level that costs least; higher ones save little on metrics.
+	w, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return w
+}}
+
+// send writes a scrape until ctx is done.
+func send(ctx context.Context, w io.Writer, s *scrape, encoding encodingOffer) error {
+	if encoding == identity {
+		return s.encode(ctx, w, FormatText)
+	}
+	z := gzipWriters.Get().(*gzip.Writer)
+	z.Reset(w)
+	defer func() {
+		z.Reset(io.Discard) // let go of w
+		gzipWriters.Put(z)
+	}()
+	if err := s.encode(ctx, z, FormatText); err != nil {
+		return err
+	}
+	return z.Close()
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/embermetrics/ember/metric"
+)
+
+// The metrics that a registry has of itself. They appear once there is something
+// to say.
+var (
+	collectorErrors = newFamilyInfo("ember_collector_errors_total",
+		"Scrapes in which a collector or a callback failed, so that its series were missing.", "", metric.Counter)
+	invalidUpdates = newFamilyInfo("ember_invalid_updates_total",
+		"Updates that were dropped because no metric of that type can have the value.", "", metric.Counter)
+
+	ownFamilies = []*familyInfo{collectorErrors, invalidUpdates}
+)
+
+// failed counts and logs that a job failed, and returns its error with the
+// collector's name. The same error again is only counted.
+func (r *Registry) failed(j *job) error {
+	r.mu.Lock()
+	r.failures[j.name]++
+	text := j.err.Error()
+	news := j.reg.run.logged != text
+	j.reg.run.logged = text
+	r.mu.Unlock()
+	if news {
+		attrs := []any{"collector", j.name, "error", text}
+		if p := (*panicError)(nil); errors.As(j.err, &p) {
+			attrs = append(attrs, "stack", string(p.stack))
+		}
+		r.log().Error("ember: collector failed; its series are missing from the scrape", attrs...)
+	}
+	return fmt.Errorf("ember: collector %s: %w", j.name, j.err)
+}
+
+// own returns the families of a registry's own metrics, as of now.
+func (r *Registry) own() []*scrapeFamily {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []*scrapeFamily
+	add := func(f *familyInfo, label string, values map[string]uint64) {
+		if len(values) == 0 {
+			return
+		}
+		points := make([]point, 0, len(values))
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			labels := []metric.Label{{Name: label, Value: name}}
+			points = append(points, point{string(appendLabels(nil, labels)), metric.Point{Labels: labels, Value: float64(values[name])}})
+		}
+		all = append(all, &scrapeFamily{f, []scrapePart{{info: &partInfo{}, points: points}}})
+	}
+
+	add(collectorErrors, "collector", r.failures)
+
+	dropped := make(map[string]uint64)
+	count := func(d *definition) {
+		for why, name := range reasonNames {
+			if n := d.dropped[why].Load(); n > 0 {
+				dropped[name] += n
+			}
+		}
+	}
+	for _, f := range r.families {
+		for _, m := range f.members {
+			if m.part.def != nil {
+				count(m.part.def)
+			}
+		}
+	}
+	for d := range r.retired {
+		count(d)
+	}
+	add(invalidUpdates, "reason", dropped)
+	return all
+}

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/embermetrics/ember/metric"
+)
+
+// Collector writes values that live elsewhere at each scrape. Every instrument
+// and vector is one too.
+type Collector = metric.Collector
+
+// instrument is what Ember's own kinds and vectors have in common. They are
+// written straight from their cells, not collected first.
+type instrument interface {
+	Collector
+	definition() *definition
+	write(e encoder, called []calledSeries)
+}
+
+// calling is an instrument of which some series come from functions.
+type calling interface {
+	instrument
+	callbacks() []calledSeries
+}
+
+// Registry says who is exposed, and under which name. Everything that cannot be
+// right is refused when it is registered. Its methods may be called by any number
+// of goroutines. Create one with NewRegistry; the zero Registry is not usable.
+//
+// A Registry is a Gatherer: Handler, WriteText and Gather expose it.
+type Registry struct {
+	*registryState
+	prefix string         // of this sub-registry and those it is in
+	labels []metric.Label // the same
+}
+
+// registryState is shared by a registry and its sub-registries.
+type registryState struct {
+	log func() *slog.Logger
+
+	mu       sync.Mutex
+	families map[string]*family   // by full name
+	claimed  map[string]*family   // by each name that a family may write, escaped
+	custom   []*registration      // collectors that are not instruments, oldest first
+	sorted   []*family            // families by written name; nil: to be rebuilt. Not changed once built
+	failures map[string]uint64    // failed calls, by collector
+	retired  map[*definition]bool // unregistered, with updates dropped that still count
+}
+
+// family is everything registered under one name. It is not changed once it is in
+// a registry, but replaced.
+type family struct {
+	*familyInfo
+	desc    metric.Desc // of the first registered: the others agree
+	written []string    // every name that it may write
+	members []*registration
+}
+
+// registration is one call of Register, or, of a collector that describes several
+// families, its part in one of them.
+type registration struct {
+	collector Collector
+	in        *Registry   // whose prefix and labels it has
+	desc      metric.Desc // with these; of an undescribed collector only the name of its type
+	part      *partInfo
+	described map[string]*metric.Desc // of a collector: what it may write, by name before the prefix; nil: anything
+
+	run collectorRun // of a collector
+}
+
+// RegistryOption changes what NewRegistry returns.
+type RegistryOption func(*registryState)
+
+// WithLogger makes a registry report failing collectors to l instead of
+// slog.Default().
+func WithLogger(l *slog.Logger) RegistryOption {
+	return func(s *registryState) { s.log = func() *slog.Logger { return l } }
+}
+
+// NewRegistry returns a registry in which nothing is registered. It exposes
+// nothing until something is.
+func NewRegistry(options ...RegistryOption) *Registry {
+	s := &registryState{
+		log:      slog.Default,
+		families: make(map[string]*family),
+		claimed:  make(map[string]*family),
+		failures: make(map[string]uint64),
+		retired:  make(map[*definition]bool),
+	}
+	for _, o := range options {
+		o(s)
+	}
+	for _, f := range ownFamilies {
+		own := &family{familyInfo: f, desc: metric.Desc{Name: f.name, Kind: f.kind}, written: claims(f.name, f.kind)}
+		for _, name := range own.written {
+			s.claimed[name] = own
+		}
+	}
+	return &Registry{registryState: s}
+}
+
+// Sub returns a view of r that puts prefix before the name of everything
+// registered through it, and adds labels to every series. Both are applied once,
+// at registration. Sub-registries of sub-registries add up: the outer prefix
+// stands first.
+//
+// What is registered through the view is exposed by r. As a Gatherer, the view
+// exposes only what was registered through it.
+func (r *Registry) Sub(prefix string, labels Labels) *Registry {
+	return &Registry{
+		registryState: r.registryState,
+		prefix:        r.prefix + prefix,
+		labels:        append(slices.Clip(r.labels), labels.sorted()...),
+	}
+}
+
+// AlreadyRegisteredError is why an instrument was refused whose name and constant
+// labels are those of another one.
+type AlreadyRegisteredError struct {
+	Name          string // as exposed
+	Existing, New Collector
+}
+
+// Error names the metric.
+func (e *AlreadyRegisteredError) Error() string {
+	return fmt.Sprintf("ember: %q is already registered (by a %T) with the same constant labels", e.Name, e.Existing)
+}
+
+// Register makes c exposed from the next scrape on. On error nothing has changed.
+//
+// Refused is what would be wrong on the wire: a bad name, label, help, bucket or
+// quantile; a family whose type, help, unit or label names differ from the one
+// that has the name already; series that are registered already, with an
+// AlreadyRegisteredError; and a name that collides with one that another family
+// writes, such as the gauge "x_count" with the histogram "x".
+//
+// A Collector that is also a metric.Describer is checked the same way. What any
+// other collector writes can only be checked when it does, at each scrape.
+func (r *Registry) Register(c Collector) error {
+	if c == nil {
+		return errNilCollector
+	}
+	regs, err := r.describe(c)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.add(c, regs)
+}
+
+// MustRegister registers each of cs, and panics with the first error.
+func (r *Registry) MustRegister(cs ...Collector) {
+	for _, c := range cs {
+		if err := r.Register(c); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// describe returns one registration for each family that c describes, checked by
+// themselves, or a single one without a name.
+func (r *Registry) describe(c Collector) ([]*registration, error) {
+	if i, ok := c.(instrument); ok {
+		d := i.definition()
+		if d.err != nil {
+			return nil, d.err
+		}
+		reg, err := r.registration(c, d.Desc, d)
+		return []*registration{reg}, err
+	}
+	if e, ok := c.(interface{ Err() error }); ok {
+		if err := e.Err(); err != nil {
+			return nil, err
+		}
+	}
+	describer, ok := c.(metric.Describer)
+	if !ok {
+		if !reflect.TypeOf(c).Comparable() {
+			return nil, fmt.Errorf("ember: a collector of type %T cannot be told from others: register a pointer, or describe it", c)
+		}
+		return []*registration{{collector: c, in: r, desc: metric.Desc{}, part: newPartInfo(r.labels, nil)}}, nil
+	}
+	descs := describer.Describe()
+	if len(descs) == 0 {
+		return nil, fmt.Errorf("ember: the collector %T describes nothing", c)
+	}
+	var regs []*registration
+	for _, d := range descs {
+		reg, err := r.registration(c, d, nil)
+		if err != nil {
+			return nil, err
+		}
+		regs = append(regs, reg)
+	}
+	return regs, nil
+}
+
+// registration applies r's prefix and labels to a description and checks the
+// result.
+func (r *Registry) registration(c Collector, d metric.Desc, def *definition) (*registration, error) {
+	if d.Name != "" {
+		d.Name = r.prefix + d.Name
+	}
+	shared := slices.Concat(r.labels, d.ConstLabels)
+	d.ConstLabels = shared
+	if err := checkDesc(&d); err != nil {
+		return nil, err
+	}
+	if def == nil {
+		shared = r.labels // collectors write their own constant labels
+	}
+	return &registration{collector: c, in: r, desc: d, part: newPartInfo(shared, def)}, nil
+}
+
+// add registers all of regs or none.
+func (r *Registry) add(c Collector, regs []*registration) error {
+	if regs[0].desc.Name == "" {
+		for _, other := range r.custom {
+			if other.desc.Name == "" && other.collector == c {
+				return &AlreadyRegisteredError{Name: fmt.Sprintf("%T", c), Existing: c, New: c}
+			}
+		}
+		r.custom = append(slices.Clip(r.custom), regs[0])
+		return nil
+	}
+	if _, ok := c.(instrument); !ok {
+		regs[0].described = make(map[string]*metric.Desc)
+		for _, reg := range regs {
+			name := strings.TrimPrefix(reg.desc.Name, r.prefix)
+			regs[0].described[name] = &reg.desc
+		}
+	}
+	fresh := make(map[string]*family)
+	for _, reg := range regs {
+		if err := r.join(fresh, reg); err != nil {
+			return err
+		}
+	}
+	delete(r.retired, regs[0].part.def)
+	for name, f := range fresh {
+		r.families[name] = f
+		for _, w := range f.written {
+			r.claimed[w] = f
+		}
+	}
+	r.sorted = nil
+	if _, ok := c.(instrument); !ok {
+		r.custom = append(slices.Clip(r.custom), regs[0])
+	}
+	return nil
+}
+
+// join adds reg to its family in fresh, which holds the families that a call of
+// add makes or changes. Families of one collector may collide with each other:
+// the names are its own business.
+func (r *Registry) join(fresh map[string]*family, reg *registration) error {
+	f := fresh[reg.desc.Name]
+	if f == nil {
+		f = r.families[reg.desc.Name]
+	}
+	if f == nil {
+		d := reg.desc
+		f = &family{
+			familyInfo: newFamilyInfo(d.Name, d.Help, d.Unit, d.Kind),
+			desc:       d,
+			written:    claims(d.Name, d.Kind),
+		}
+		for _, w := range f.written {
+			if other := r.claimed[w]; other != nil {
+				return fmt.Errorf("ember: %s collides with %s: both write %q", describe(&d), describe(&other.desc), w)
+			}
+		}
+		f.members = []*registration{reg}
+		fresh[d.Name] = f
+		return nil
+	}
+	if err := checkAgree(&f.desc, &reg.desc); err != nil {
+		return err
+	}
+	for _, other := range f.members {
+		if sameLabels(other.desc.ConstLabels, reg.desc.ConstLabels) {
+			return &AlreadyRegisteredError{Name: f.name, Existing: other.collector, New: reg.collector}
+		}
+	}
+	changed := *f
+	changed.members = append(slices.Clip(f.members), reg)
+	slices.SortStableFunc(changed.members, func(a, b *registration) int { return strings.Compare(a.part.text, b.part.text) })
+	fresh[f.name] = &changed
+	return nil
+}
+
+// Unregister ends the exposure of what c describes, and reports whether all of it
+// was registered through r: so an equal collector, freshly made, will do. A
+// collector that describes nothing is found by being the same one.
+func (r *Registry) Unregister(c Collector) bool {
+	if c == nil {
+		return false
+	}
+	regs, err := r.describe(c)
+	if err != nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if regs[0].desc.Name == "" {
+		n := len(r.custom)
+		r.custom = slices.DeleteFunc(slices.Clone(r.custom), func(o *registration) bool {
+			return o.desc.Name == "" && o.collector == c && o.in.sameView(r)
+		})
+		return len(r.custom) < n
+	}
+	var found []*registration
+	for _, reg := range regs {
+		old := r.find(&reg.desc)
+		if old == nil {
+			return false
+		}
+		found = append(found, old)
+	}
+	// All are there, but only the parts of one collector go together.
+	for _, old := range found {
+		if old.collector != found[0].collector {
+			return false
+		}
+	}
+	for _, old := range found {
+		r.leave(old)
+		if d := old.part.def; d != nil && d.droppedAny() {
+			r.retired[d] = true
+		}
+	}
+	r.custom = slices.DeleteFunc(slices.Clone(r.custom), func(o *registration) bool { return slices.Contains(found, o) })
+	r.sorted = nil
+	return true
+}
+
+// find returns who is registered with this description.
+func (r *Registry) find(d *metric.Desc) *registration {
+	f := r.families[d.Name]
+	if f == nil || checkAgree(&f.desc, d) != nil {
+		return nil
+	}
+	for _, reg := range f.members {
+		if sameLabels(reg.desc.ConstLabels, d.ConstLabels) {
+			return reg
+		}
+	}
+	return nil
+}
+
+func (r *Registry) leave(reg *registration) {
+	f := *r.families[reg.desc.Name]
+	f.members = slices.DeleteFunc(slices.Clone(f.members), func(o *registration) bool { return o == reg })
+	if len(f.members) > 0 {
+		f.desc = f.members[0].desc
+		r.families[f.name] = &f
+		for _, w := range f.written {
+			r.claimed[w] = &f
+		}
+		return
+	}
+	delete(r.families, f.name)
+	for _, w := range f.written {
+		if r.claimed[w].name == f.name {
+			delete(r.claimed, w)
+		}
+	}
+	// A family of the same collector may have been behind a name that both wrote.
+	for _, o := range r.families {
+		for _, w := range o.written {
+			if r.claimed[w] == nil {
+				r.claimed[w] = o
+			}
+		}
+	}
+}
+
+// sameView reports whether two registries add the same prefix and labels.
+func (r *Registry) sameView(o *Registry) bool {
+	return r.registryState == o.registryState && r.prefix == o.prefix && slices.Equal(r.labels, o.labels)
+}
+
+// exposes reports whether what is registered through o is exposed by r.
+func (r *Registry) exposes(o *Registry) bool {
+	return strings.HasPrefix(o.prefix, r.prefix) && len(o.labels) >= len(r.labels) && slices.Equal(o.labels[:len(r.labels)], r.labels)
+}
+
+func sameLabels(a, b []metric.Label) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, l := range a {
+		if !slices.Contains(b, l) {
+			return false
+		}
+	}
+	return true
+}
+
+// inOrder returns all families by written name.
+func (s *registryState) inOrder() []*family {
+	if s.sorted == nil {
+		s.sorted = slices.SortedFunc(maps.Values(s.families), func(a, b *family) int {
+			return strings.Compare(a.familyInfo.written, b.familyInfo.written)
+		})
+	}
+	return s.sorted
+}
+
+// errAs returns err as an AlreadyRegisteredError, or nil.
+func errAs(err error) *AlreadyRegisteredError {
+	var e *AlreadyRegisteredError
+	errors.As(err, &e)
+	return e
+}

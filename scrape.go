@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/embermetrics/ember/metric"
+)
+
+// scrape is everything that will be written, in order, before it is written:
+// collectors have been called, instruments are only referred to.
+type scrape struct {
+	families []*scrapeFamily // by written name
+	err      error           // what is missing, and why
+}
+
+type scrapeFamily struct {
+	*familyInfo
+	parts []scrapePart
+}
+
+// scrapePart is the series of one instrument, or all points that collectors have
+// written under one name.
+type scrapePart struct {
+	info       *partInfo
+	instrument instrument
+	called     []calledSeries // of the instrument
+	points     []point        // if instrument is nil, in order
+}
+
+// point is a collected point and its rendered labels.
+type point struct {
+	text string
+	metric.Point
+}
+
+func (s *scrape) write(e encoder) {
+	for _, f := range s.families {
+		e.family(f.familyInfo)
+		for i := range f.parts {
+			if e.failed() {
+				return
+			}
+			f.parts[i].write(e, f.kind)
+		}
+	}
+}
+
+func (p *scrapePart) write(e encoder, kind metric.Kind) {
+	e.part(p.info)
+	if p.instrument != nil {
+		p.instrument.write(e, p.called)
+		return
+	}
+	snapshot, _ := e.(*snapshotter)
+	for i := range p.points {
+		q := &p.points[i]
+		switch {
+		case snapshot != nil:
+			snapshot.add(q.Point)
+		case e.failed():
+			return
+		case kind == metric.Histogram:
+			h := &e.scratch().histogram
+			h.set(&q.Point)
+			e.histogram(q.text, h)
+		case kind == metric.Summary:
+			m := &e.scratch().summary
+			m.set(&q.Point)
+			e.summary(q.text, m)
+		default:
+			e.value(q.text, q.Value)
+		}
+	}
+}
+
+// set makes s a snapshot of a collected point.
+func (s *histogramSnapshot) set(p *metric.Point) {
+	bounded := p.Buckets
+	if n := len(bounded); n > 0 && isInf(bounded[n-1].UpperBound, 1) {
+		bounded = bounded[:n-1]
+	}
+	s.count, s.sum = p.Count, p.Sum
+	s.buckets = s.buckets[:0]
+	for _, b := range bounded {
+		s.buckets = append(s.buckets, b.Count)
+	}
+	s.buckets = append(s.buckets, p.Count)
+	// Most often all points of a family have the same bounds.
+	if !slices.EqualFunc(s.bounds, bounded, func(a float64, b metric.Bucket) bool { return a == b.UpperBound }) || s.le == nil {
+		s.bounds = make([]float64, len(bounded))
+		for i, b := range bounded {
+			s.bounds[i] = b.UpperBound
+		}
+		s.le = boundLabels(s.bounds)
+	}
+}
+
+// set makes s a snapshot of a collected point.
+func (s *summarySnapshot) set(p *metric.Point) {
+	s.count, s.sum = p.Count, p.Sum
+	s.values = s.values[:0]
+	for _, q := range p.Quantiles {
+		s.values = append(s.values, q.Value)
+	}
+	if !slices.EqualFunc(s.quantiles, p.Quantiles, func(a float64, b metric.Quantile) bool { return a == b.Quantile }) || s.labels == nil {
+		s.quantiles = make([]float64, len(p.Quantiles))
+		for i, q := range p.Quantiles {
+			s.quantiles[i] = q.Quantile
+		}
+		s.labels = quantileLabels(s.quantiles)
+	}
+}
+
+// prepare collects what g exposes.
+func prepare(ctx context.Context, g Gatherer) *scrape {
+	if p, ok := g.(interface {
+		prepare(ctx context.Context) *scrape
+	}); ok {
+		return p.prepare(ctx)
+	}
+	return prepareForeign(g)
+}
+
+// prepare calls r's collectors and functions, checks what they wrote and puts it
+// in order with the instruments.
+func (r *Registry) prepare(ctx context.Context) *scrape {
+	r.mu.Lock()
+	families, custom := r.inOrder(), r.custom
+	r.mu.Unlock()
+
+	var regs []*registration
+	for _, reg := range custom {
+		if r.exposes(reg.in) {
+			regs = append(regs, reg)
+		}
+	}
+	instruments := make([]*scrapeFamily, 0, len(families)+len(ownFamilies))
+	for _, f := range families {
+		var parts []scrapePart
+		for _, m := range f.members {
+			if i, ok := m.collector.(instrument); ok && r.exposes(m.in) {
+				parts = append(parts, scrapePart{info: m.part, instrument: i})
+				if _, ok := i.(calling); ok {
+					regs = append(regs, m)
+				}
+			}
+		}
+		if parts != nil {
+			instruments = append(instruments, &scrapeFamily{f.familyInfo, parts})
+		}
+	}
+
+	called := make(map[instrument][]calledSeries)
+	m := merger{r: r, families: make(map[string]*scrapeFamily), owners: make(map[string]*registration), seen: make(map[string]bool)}
+	var failures []error
+	for _, j := range collect(ctx, regs) {
+		if j.reg.part.def != nil {
+			called[j.reg.collector.(instrument)] = j.called
+		} else if j.err == nil {
+			j.err = m.add(j)
+		}
+		if j.err != nil {
+			failures = append(failures, r.failed(j))
+		}
+	}
+	for _, f := range instruments {
+		for i := range f.parts {
+			f.parts[i].called = called[f.parts[i].instrument]
+		}
+	}
+	all := append(instruments, m.sorted()...)
+	if r.prefix == "" && len(r.labels) == 0 {
+		all = append(all, r.own()...)
+	}
+	slices.SortStableFunc(all, func(a, b *scrapeFamily) int { return cmp.Compare(a.written, b.written) })
+	return &scrape{families: all, err: errors.Join(failures...)}
+}
+
+// merger puts together what collectors wrote, of each collector all or nothing.
+type merger struct {
+	r        *Registry
+	families map[string]*scrapeFamily // by full name
+	owners   map[string]*registration // of the names that undescribed families may write
+	seen     map[string]bool          // family name and rendered labels of each point
+}
+
+func (m *merger) add(j *job) error {
+	families := j.sink.Families()
+	rendered := make([][]point, len(families))
+	for i, f := range families {
+		if err := m.check(j.reg, f); err != nil {
+			return err
+		}
+		f.Name = j.reg.in.prefix + f.Name
+		var err error
+		if rendered[i], err = render(f, j.reg.in.labels); err != nil {
+			return err
+		}
+		if known := m.families[f.Name]; known != nil {
+			if err := agree(known.familyInfo, f, "another collector"); err != nil {
+				return err
+			}
+		}
+		for _, p := range rendered[i] {
+			if m.seen[f.Name+"{"+p.text] {
+				return fmt.Errorf("ember: %s{%s} was written by another collector", f.Name, p.text)
+			}
+		}
+	}
+	for i, f := range families {
+		known := m.families[f.Name]
+		if known == nil {
+			known = &scrapeFamily{newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind), []scrapePart{{info: &partInfo{}}}}
+			m.families[f.Name] = known
+		}
+		known.parts[0].points = append(known.parts[0].points, rendered[i]...)
+		for _, p := range rendered[i] {
+			m.seen[f.Name+"{"+p.text] = true
+		}
+		for _, name := range claims(f.Name, f.Kind) {
+			m.owners[name] = j.reg
+		}
+	}
+	return nil
+}
+
+// check refuses a family that is wrong by itself, is not as described, or writes
+// names that are somebody else's.
+func (m *merger) check(reg *registration, f *metric.Family) error {
+	if err := checkFamily(f); err != nil {
+		return err
+	}
+	if reg.described != nil {
+		d := reg.described[f.Name]
+		if d == nil {
+			return fmt.Errorf("ember: %v %q was written, but not described", f.Kind, f.Name)
+		}
+		return agree(&familyInfo{name: d.Name, help: d.Help, unit: d.Unit, kind: d.Kind}, f, "its description")
+	}
+	name := reg.in.prefix + f.Name
+	m.r.mu.Lock()
+	defer m.r.mu.Unlock()
+	for _, w := range claims(name, f.Kind) {
+		if other := m.r.claimed[w]; other != nil {
+			return fmt.Errorf("ember: %v %q collides with %s: both write %q", f.Kind, name, describe(&other.desc), w)
+		}
+		if other := m.owners[w]; other != nil && other != reg && m.families[name] == nil {
+			return fmt.Errorf("ember: %v %q collides with what the collector %T wrote: both write %q", f.Kind, name, other.collector, w)
+		}
+	}
+	return nil
+}
+
+func agree(known *familyInfo, f *metric.Family, source string) error {
+	switch {
+	case known.kind != f.Kind:
+		return fmt.Errorf("ember: %q is a %v, but a %v according to %s", f.Name, f.Kind, known.kind, source)
+	case known.help != f.Help:
+		return fmt.Errorf("ember: %q has the help %q, but %q according to %s", f.Name, f.Help, known.help, source)
+	case known.unit != f.Unit:
+		return fmt.Errorf("ember: %q has the unit %q, but %q according to %s", f.Name, f.Unit, known.unit, source)
+	}
+	return nil
+}
+
+// render adds the shared labels to the points of a family, renders all labels by
+// name and puts the points in that order. The same labels twice are an error.
+func render(f *metric.Family, shared []metric.Label) ([]point, error) {
+	points := make([]point, len(f.Points))
+	var buf []byte
+	var ends []int
+	for i, p := range f.Points {
+		if len(shared) > 0 {
+			p.Labels = append(slices.Clip(shared), p.Labels...)
+			if err := checkLabelNames(&metric.Desc{Name: f.Name, Kind: f.Kind}, labelNames(&metric.Desc{ConstLabels: p.Labels})); err != nil {
+				return nil, err
+			}
+		}
+		p.Labels = tidy(p.Labels)
+		points[i].Point = p
+		buf = appendLabels(buf, p.Labels)
+		ends = append(ends, len(buf))
+	}
+	all := string(buf) // one string for all of them
+	start := 0
+	for i, end := range ends {
+		points[i].text = all[start:end]
+		start = end
+	}
+	slices.SortFunc(points, func(a, b point) int { return strings.Compare(a.text, b.text) })
+	for i := range points[1:] {
+		if points[i].text == points[i+1].text {
+			return nil, fmt.Errorf("ember: %s{%s} was written twice", f.Name, points[i].text)
+		}
+	}
+	return points, nil
+}
+
+// tidy returns labels by name, with valid values.
+func tidy(labels []metric.Label) []metric.Label {
+	byName := func(a, b metric.Label) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(labels, byName) {
+		labels = slices.SortedFunc(slices.Values(labels), byName)
+	}
+	for i, l := range labels {
+		if valid := strings.ToValidUTF8(l.Value, "\uFFFD"); valid != l.Value {
+			labels = slices.Clone(labels)
+			labels[i].Value = valid
+		}
+	}
+	return labels
+}
+
+// sorted returns the families with the points of each in order.
+func (m *merger) sorted() []*scrapeFamily {
+	var all []*scrapeFamily
+	for _, f := range m.families {
+		slices.SortFunc(f.parts[0].points, func(a, b point) int { return strings.Compare(a.text, b.text) })
+		all = append(all, f)
+	}
+	return all
+}

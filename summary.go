@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/embermetrics/ember/internal/cell"
+	"github.com/embermetrics/ember/internal/sketch"
+	"github.com/embermetrics/ember/metric"
+)
+
+// SummaryOpts says what a summary or a vector of summaries is. Only Name is
+// needed.
+type SummaryOpts struct {
+	// Namespace, Subsystem and Name, those that are not empty, are joined with
+	// underscores to the full name.
+	Namespace, Subsystem, Name string
+
+	Help string // one sentence on what is observed
+	Unit string // the base unit of the values, such as "seconds"; the name should end in it
+
+	ConstLabels Labels // on every series, with these values
+
+	// Quantiles to estimate, each between 0 and 1: 0.5 is the median. None: the
+	// summary has a sum and a count alone, and costs less than a histogram.
+	Quantiles []float64
+
+	// MaxAge is how far back quantiles look, 10 minutes if zero. Old observations
+	// leave in AgeBuckets steps, 5 if zero, so that quantiles cover between
+	// MaxAge less one step and MaxAge. Neither changes the sum and the count,
+	// which cover everything.
+	MaxAge     time.Duration
+	AgeBuckets int
+}
+
+const (
+	defaultMaxAge     = 10 * time.Minute
+	defaultAgeBuckets = 5
+	maxAgeBuckets     = 1000
+)
+
+// summaryShape is what all children of a summary share.
+type summaryShape struct {
+	*definition
+	quantiles []float64     // sorted
+	labels    []string      // of each quantile, as text has it: quantile="0.5"
+	period    time.Duration // the length of one step
+	periods   int
+}
+
+func (o SummaryOpts) define(labels []string) *summaryShape {
+	d := newDefinition(metric.Summary, o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labels)
+	s := &summaryShape{definition: d, quantiles: slices.Sorted(slices.Values(o.Quantiles))}
+	if err := checkQuantiles(&d.Desc, s.quantiles); err != nil {
+		d.fail(err)
+		s.quantiles = nil
+	}
+	age := o.MaxAge
+	switch {
+	case age == 0:
+		age = defaultMaxAge
+	case age < 0:
+		d.fail(fmt.Errorf("ember: %s: MaxAge (%v) must be positive", d, age))
+		age = defaultMaxAge
+	}
+	s.periods = o.AgeBuckets
+	switch {
+	case s.periods == 0:
+		s.periods = defaultAgeBuckets
+	case s.periods < 0 || s.periods > maxAgeBuckets:
+		d.fail(fmt.Errorf("ember: %s: AgeBuckets (%d) must be between 1 and %d", d, s.periods, maxAgeBuckets))
+		s.periods = defaultAgeBuckets
+	}
+	s.period = max(age/time.Duration(s.periods), 1)
+	s.labels = quantileLabels(s.quantiles)
+	d.shape = fmt.Sprint("quantiles ", s.quantiles, " over ", age, " in ", s.periods)
+	return s
+}
+
+// quantileLabels renders the label of each quantile.
+func quantileLabels(quantiles []float64) []string {
+	labels := make([]string, 0, len(quantiles))
+	for _, q := range quantiles {
+		labels = append(labels, string(append(appendFloat([]byte(`quantile="`), q), '"')))
+	}
+	return labels
+}
+
+// Summary sums and counts observations and, if asked, estimates quantiles of the
+// recent ones in the process itself. Each estimate is within 1 % of a value that
+// was observed at that rank. Quantiles of several processes cannot be combined;
+// where that is needed, a Histogram is the choice.
+//
+// Memory grows with the range of the values, not with their number: some
+// kilobytes for latencies. Its methods may be called by any number of goroutines,
+// never block and never fail. A scrape sees each observation whole or not at all.
+//
+// Create one with NewSummary, Registry.NewSummary or SummaryVec.With; the zero
+// Summary is not usable, and a Summary must not be copied.
+type Summary struct {
+	block cell.Block
+	shape *summaryShape
+	ages  *ages // nil without quantiles
+}
+
+// Indices into a shard of a summary's block. Word 0 is the block's own.
+const (
+	summaryCount = 1
+	summarySum   = 2 // the bits of the float64 sum
+	summaryWords = 3
+)
+
+// ages keeps what quantiles need: the recent observations of each shard, and
+// which period it is.
+type ages struct {
+	// clock is the number of the present period since start, doubled, plus one
+	// while a timer is set for the period's end. Observations read it instead of
+	// the time, which would cost them more than all the rest.
+	clock atomic.Uint64
+	start time.Time
+
+	windows []*sketch.Window // windows[i] belongs to whoever holds shard i; nil: nothing observed
+}
+
+// NewSummary returns a summary without observations that is not registered. It
+// never fails: what is wrong with opts, Register says.
+func NewSummary(opts SummaryOpts) *Summary {
+	s := new(Summary)
+	s.init(opts.define(nil))
+	return s
+}
+
+func (s *Summary) init(shape *summaryShape) {
+	s.shape = shape
+	s.block.Init(make([]uint64, summaryWords))
+	if len(shape.quantiles) > 0 {
+		s.ages = &ages{start: time.Now(), windows: make([]*sketch.Window, 1+cell.Stripes())}
+	}
+}
+
+// Observe counts v. NaN is not observed: it is counted in
+// ember_invalid_updates_total and logged once.
+func (s *Summary) Observe(v float64) {
+	if v != v {
+		s.shape.drop(notANumber, v)
+		return
+	}
+	var clock uint64
+	if s.ages != nil {
+		if clock = s.ages.clock.Load(); clock&1 == 0 {
+			clock = s.arm()
+		}
+	}
+	shard, w := s.block.Acquire(summaryWords)
+	w[summaryCount]++
+	w[summarySum] = math.Float64bits(math.Float64frombits(w[summarySum]) + v)
+	if s.ages != nil {
+		s.ages.window(shard, s.shape.periods).Add(clock>>1, v)
+	}
+	s.block.Release(w)
+}
+
+// window returns the window of a shard that the caller holds.
+func (a *ages) window(shard, periods int) *sketch.Window {
+	if a.windows[shard] == nil {
+		a.windows[shard] = sketch.NewWindow(periods)
+	}
+	return a.windows[shard]
+}
+
+// arm brings the clock up to date and sets a timer that will do so when the
+// period ends. So a summary that nothing is observed in costs no timer.
+//
+//go:noinline
+func (s *Summary) arm() uint64 {
+	a := s.ages
+	for {
+		old := a.clock.Load()
+		if old&1 != 0 {
+			return old
+		}
+		age := max(time.Since(a.start), 0)
+		now := max(uint64(age/s.shape.period), old>>1)
+		if a.clock.CompareAndSwap(old, now<<1|1) {
+			end := time.Duration(now+1) * s.shape.period
+			time.AfterFunc(end-age, func() { s.advance() })
+			return now<<1 | 1
+		}
+	}
+}
+
+// advance brings the clock up to date if a period has ended, and leaves setting
+// the next timer to the next observation. It returns the present period. Scrapes
+// call it too, so a timer that never fires delays no more than one of them.
+func (s *Summary) advance() uint64 {
+	a := s.ages
+	now := uint64(max(time.Since(a.start), 0) / s.shape.period)
+	for {
+		old := a.clock.Load()
+		if now <= old>>1 {
+			return old >> 1
+		}
+		if a.clock.CompareAndSwap(old, now<<1) {
+			return now
+		}
+	}
+}
+
+// ObserveDuration counts d in seconds.
+func (s *Summary) ObserveDuration(d time.Duration) { s.Observe(d.Seconds()) }
+
+// Start returns a running timer whose Stop counts the seconds since. See Timer.
+func (s *Summary) Start() Timer { return Timer{&timing{to: s, start: time.Now()}} }
+
+// Time runs f and counts the seconds that it took, even if it panics.
+func (s *Summary) Time(f func()) {
+	defer s.Start().Stop()
+	f()
+}
+
+// Count returns the number of observations since the beginning.
+func (s *Summary) Count() uint64 {
+	count, _ := s.totals(nil, 0)
+	return count
+}
+
+// Sum returns the sum of all observations since the beginning.
+func (s *Summary) Sum() float64 {
+	_, sum := s.totals(nil, 0)
+	return sum
+}
+
+// totals returns count and sum and, unless recent is nil, adds what was observed
+// in the window that ends with a period.
+func (s *Summary) totals(recent *sketch.Sketch, period uint64) (count uint64, sum float64) {
+	s.block.Read(summaryWords, func(shard int, w []uint64) {
+		count += w[summaryCount]
+		sum += math.Float64frombits(w[summarySum])
+		if recent != nil && s.ages.windows[shard] != nil {
+			s.ages.windows[shard].MergeInto(recent, period)
+		}
+	})
+	return count, sum
+}
+
+// Collect writes the summary to out, as it would be exposed.
+func (s *Summary) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, s) }
+
+func (s *Summary) definition() *definition { return s.shape.definition }
+
+func (s *Summary) write(e encoder, _ []calledSeries) { s.writeChild(e, "") }
+
+func (s *Summary) writeChild(e encoder, labels string) {
+	snap := &e.scratch().summary
+	s.snapshot(snap)
+	e.summary(labels, snap)
+}
+
+// summarySnapshot is a summary at one moment, as encoders want it.
+type summarySnapshot struct {
+	count     uint64
+	sum       float64
+	quantiles []float64
+	labels    []string  // as in summaryShape; nil if not rendered yet
+	values    []float64 // one for each quantile
+
+	recent sketch.Sketch // scratch: keeps its memory from one summary to the next
+}
+
+// snapshot overwrites t, whose memory it reuses.
+func (s *Summary) snapshot(t *summarySnapshot) {
+	t.quantiles, t.labels = s.shape.quantiles, s.shape.labels
+	t.values = append(t.values[:0], t.quantiles...)
+	if s.ages == nil {
+		t.count, t.sum = s.totals(nil, 0)
+		return
+	}
+	t.recent.Clear()
+	t.count, t.sum = s.totals(&t.recent, s.advance())
+	t.recent.Quantiles(t.quantiles, t.values)
+}

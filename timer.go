@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import "time"
+
+// Timer measures one stretch of time for a Histogram or Summary:
+//
+//	defer latency.Start().Stop() // counts, panic or not
+//
+// or, where a failed call should not be timed:
+//
+//	t := latency.Start()
+//	defer t.Stop()
+//	if err := call(); err != nil {
+//		t.Discard()
+//	}
+//
+// Copies of a Timer are the same timer. It is for one goroutine at a time. The
+// zero Timer counts nothing.
+//
+// Time is read twice and nothing is allocated, unless the Timer outlives the
+// function that started it.
+type Timer struct{ *timing }
+
+type timing struct {
+	to    interface{ ObserveDuration(time.Duration) }
+	start time.Time
+	done  bool // stopped or discarded
+}
+
+// Stop counts the time since Start and returns it. Once stopped or discarded, it
+// counts nothing more.
+func (t Timer) Stop() time.Duration {
+	if t.timing == nil {
+		return 0
+	}
+	d := time.Since(t.start)
+	if !t.done {
+		t.done = true
+		t.to.ObserveDuration(d)
+	}
+	return d
+}
+
+// Discard makes a later Stop count nothing.
+func (t Timer) Discard() {
+	if t.timing != nil {
+		t.done = true
+	}
+}
