@@ -16,12 +16,13 @@ import (
 // job is one collector, or the functions of one instrument, called for one
 // scrape in a goroutine of its own: what it does wrong is its own loss.
 type job struct {
-	reg  *registration
-	name string // for errors
+	reg       *registration
+	name      string         // for errors
+	functions []calledSeries // to be called; none of a collector
 
 	// Written by the job's goroutine until it is done.
 	sink   metric.Sink
-	called []calledSeries
+	called []calledSeries // functions that have returned a value
 	err    error
 
 	state atomic.Int32 // running, then done or abandoned
@@ -39,7 +40,10 @@ type collectorRun struct {
 	logged string       // the last error logged; under the registry's mu
 }
 
-var errStuck = errors.New("a call that an earlier scrape gave up on has not returned")
+var (
+	errStuck  = errors.New("a call that an earlier scrape gave up on has not returned")
+	errGoexit = errors.New("it called runtime.Goexit")
+)
 
 // collect runs a job for each registration that needs one, and waits for all of
 // them until ctx is done. Jobs that are not done by then have an error.
@@ -48,7 +52,7 @@ func collect(ctx context.Context, regs []*registration) []*job {
 	for _, reg := range regs {
 		j := &job{reg: reg, name: reg.desc.Name}
 		if c, ok := reg.collector.(calling); ok {
-			if j.called = c.callbacks(); len(j.called) == 0 {
+			if j.functions = c.callbacks(); len(j.functions) == 0 {
 				continue
 			}
 		} else if _, ok := reg.collector.(instrument); ok {
@@ -67,11 +71,14 @@ func collect(ctx context.Context, regs []*registration) []*job {
 			continue
 		}
 		go func() {
-			j.run(ctx)
-			if !j.state.CompareAndSwap(running, done) {
-				j.reg.run.stuck.Add(-1)
-			}
-			finished <- struct{}{}
+			j.err = errGoexit // until run has returned
+			defer func() {
+				if !j.state.CompareAndSwap(running, done) {
+					j.reg.run.stuck.Add(-1)
+				}
+				finished <- struct{}{}
+			}()
+			j.err = j.run(ctx)
 		}()
 	}
 	for range jobs {
@@ -98,24 +105,25 @@ func giveUp(jobs []*job, cause error) []*job {
 	return jobs
 }
 
-func (j *job) run(ctx context.Context) {
-	if j.called == nil {
-		j.err = guard(func() error { return j.reg.collector.Collect(ctx, &j.sink) })
-		if j.err == nil {
-			j.err = j.sink.Err()
+func (j *job) run(ctx context.Context) error {
+	if j.functions == nil {
+		if err := guard(func() error { return j.reg.collector.Collect(ctx, &j.sink) }); err != nil {
+			return err
 		}
-		return
+		return j.sink.Err()
 	}
-	good := j.called[:0]
-	for _, s := range j.called {
+	var failed error
+	var called []calledSeries
+	for _, s := range j.functions {
 		if err := guard(func() error { return s.evaluate(j.reg.desc.Kind) }); err != nil {
 			// The last one will do; the other series are exposed.
-			j.err = fmt.Errorf("the function of %s{%s}: %w", j.name, s.labels, err)
+			failed = fmt.Errorf("the function of %s{%s}: %w", j.name, s.labels, err)
 			continue
 		}
-		good = append(good, s)
+		called = append(called, s)
 	}
-	j.called = good
+	j.called = called
+	return failed
 }
 
 // panicError is a panic of somebody else's code, which Ember survives.
@@ -128,18 +136,10 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
 // guard calls f and makes an error of a panic.
 func guard(f func() error) (err error) {
-	returned := false
 	defer func() {
-		if returned {
-			return
-		}
 		if p := recover(); p != nil {
 			err = &panicError{p, debug.Stack()}
-		} else { // not returned, yet nothing to recover: the goroutine is being ended
-			err = errors.New("it called runtime.Goexit")
 		}
 	}()
-	err = f()
-	returned = true
-	return err
+	return f()
 }

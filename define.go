@@ -91,6 +91,15 @@ func (d *definition) same(o *definition) bool {
 		slices.Equal(d.ConstLabels, o.ConstLabels) && slices.Equal(d.Labels, o.Labels)
 }
 
+// detail says in errors how definitions differ that have the same name.
+func (d *definition) detail() string {
+	detail := fmt.Sprintf("%q with the labels %q", d.Name, d.Labels)
+	if d.shape != "" {
+		detail += " and " + d.shape
+	}
+	return detail
+}
+
 // drop counts an update that cannot be applied, and says so once.
 //
 //go:noinline

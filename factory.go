@@ -2,7 +2,10 @@
 
 package ember
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // The New… methods create an instrument and register it, in one expression. The
 // same definition again returns the instrument that is registered already; one
@@ -63,12 +66,15 @@ func register[I instrument](r *Registry, fresh I) I {
 	if err == nil {
 		return fresh
 	}
-	if e := errAs(err); e != nil {
-		old, ok := e.Existing.(I)
+	var exists *AlreadyRegisteredError
+	if errors.As(err, &exists) {
+		old, ok := exists.Existing.(I)
 		if ok && old.definition().same(fresh.definition()) {
 			return old
 		}
-		err = fmt.Errorf("%w, and with another definition", err)
+		if i, ok := exists.Existing.(instrument); ok {
+			err = fmt.Errorf("%w; it is a %T of %s, not a %T of %s", err, i, i.definition().detail(), fresh, fresh.definition().detail())
+		}
 	}
 	panic(err)
 }

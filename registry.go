@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -40,8 +39,9 @@ type calling interface {
 // A Registry is a Gatherer: Handler, WriteText and Gather expose it.
 type Registry struct {
 	*registryState
+	parent *Registry      // what Sub was called on; nil: none
 	prefix string         // of this sub-registry and those it is in
-	labels []metric.Label // the same
+	labels []metric.Label // likewise
 }
 
 // registryState is shared by a registry and its sub-registries.
@@ -50,7 +50,7 @@ type registryState struct {
 
 	mu       sync.Mutex
 	families map[string]*family   // by full name
-	claimed  map[string]*family   // by each name that a family may write, escaped
+	claimed  map[string][]string  // by each name that a family may write, escaped: the full names of those families
 	custom   []*registration      // collectors that are not instruments, oldest first
 	sorted   []*family            // families by written name; nil: to be rebuilt. Not changed once built
 	failures map[string]uint64    // failed calls, by collector
@@ -61,9 +61,8 @@ type registryState struct {
 // a registry, but replaced.
 type family struct {
 	*familyInfo
-	desc    metric.Desc // of the first registered: the others agree
-	written []string    // every name that it may write
-	members []*registration
+	desc    metric.Desc     // of the first registered: the others agree
+	members []*registration // by the text of their shared labels
 }
 
 // registration is one call of Register, or, of a collector that describes several
@@ -71,8 +70,9 @@ type family struct {
 type registration struct {
 	collector Collector
 	in        *Registry   // whose prefix and labels it has
-	desc      metric.Desc // with these; of an undescribed collector only the name of its type
+	desc      metric.Desc // with these; empty if the collector describes nothing
 	part      *partInfo
+	first     *registration // of the same call of Register
 	described map[string]*metric.Desc // of a collector: what it may write, by name before the prefix; nil: anything
 
 	run collectorRun // of a collector
@@ -93,7 +93,7 @@ func NewRegistry(options ...RegistryOption) *Registry {
 	s := &registryState{
 		log:      slog.Default,
 		families: make(map[string]*family),
-		claimed:  make(map[string]*family),
+		claimed:  make(map[string][]string),
 		failures: make(map[string]uint64),
 		retired:  make(map[*definition]bool),
 	}
@@ -101,10 +101,7 @@ func NewRegistry(options ...RegistryOption) *Registry {
 		o(s)
 	}
 	for _, f := range ownFamilies {
-		own := &family{familyInfo: f, desc: metric.Desc{Name: f.name, Kind: f.kind}, written: claims(f.name, f.kind)}
-		for _, name := range own.written {
-			s.claimed[name] = own
-		}
+		s.claim(f)
 	}
 	return &Registry{registryState: s}
 }
@@ -119,6 +116,7 @@ func NewRegistry(options ...RegistryOption) *Registry {
 func (r *Registry) Sub(prefix string, labels Labels) *Registry {
 	return &Registry{
 		registryState: r.registryState,
+		parent:        r,
 		prefix:        r.prefix + prefix,
 		labels:        append(slices.Clip(r.labels), labels.sorted()...),
 	}
@@ -147,7 +145,7 @@ func (e *AlreadyRegisteredError) Error() string {
 // A Collector that is also a metric.Describer is checked the same way. What any
 // other collector writes can only be checked when it does, at each scrape.
 func (r *Registry) Register(c Collector) error {
-	if c == nil {
+	if isNil(c) {
 		return errNilCollector
 	}
 	regs, err := r.describe(c)
@@ -184,16 +182,15 @@ func (r *Registry) describe(c Collector) ([]*registration, error) {
 			return nil, err
 		}
 	}
-	describer, ok := c.(metric.Describer)
-	if !ok {
+	var descs []metric.Desc
+	if describer, ok := c.(metric.Describer); ok {
+		descs = describer.Describe()
+	}
+	if len(descs) == 0 {
 		if !reflect.TypeOf(c).Comparable() {
 			return nil, fmt.Errorf("ember: a collector of type %T cannot be told from others: register a pointer, or describe it", c)
 		}
-		return []*registration{{collector: c, in: r, desc: metric.Desc{}, part: newPartInfo(r.labels, nil)}}, nil
-	}
-	descs := describer.Describe()
-	if len(descs) == 0 {
-		return nil, fmt.Errorf("ember: the collector %T describes nothing", c)
+		return []*registration{{collector: c, in: r, part: newPartInfo(r.labels, nil)}}, nil
 	}
 	var regs []*registration
 	for _, d := range descs {
@@ -225,6 +222,9 @@ func (r *Registry) registration(c Collector, d metric.Desc, def *definition) (*r
 
 // add registers all of regs or none.
 func (r *Registry) add(c Collector, regs []*registration) error {
+	for _, reg := range regs {
+		reg.first = regs[0]
+	}
 	if regs[0].desc.Name == "" {
 		for _, other := range r.custom {
 			if other.desc.Name == "" && other.collector == c {
@@ -249,10 +249,10 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 	}
 	delete(r.retired, regs[0].part.def)
 	for name, f := range fresh {
-		r.families[name] = f
-		for _, w := range f.written {
-			r.claimed[w] = f
+		if r.families[name] == nil {
+			r.claim(f.familyInfo)
 		}
+		r.families[name] = f
 	}
 	r.sorted = nil
 	if _, ok := c.(instrument); !ok {
@@ -271,18 +271,10 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 	}
 	if f == nil {
 		d := reg.desc
-		f = &family{
-			familyInfo: newFamilyInfo(d.Name, d.Help, d.Unit, d.Kind),
-			desc:       d,
-			written:    claims(d.Name, d.Kind),
+		if err := r.checkClaims(d.Name, d.Kind); err != nil {
+			return err
 		}
-		for _, w := range f.written {
-			if other := r.claimed[w]; other != nil {
-				return fmt.Errorf("ember: %s collides with %s: both write %q", describe(&d), describe(&other.desc), w)
-			}
-		}
-		f.members = []*registration{reg}
-		fresh[d.Name] = f
+		fresh[d.Name] = &family{newFamilyInfo(d.Name, d.Help, d.Unit, d.Kind), d, []*registration{reg}}
 		return nil
 	}
 	if err := checkAgree(&f.desc, &reg.desc); err != nil {
@@ -304,7 +296,7 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 // was registered through r: so an equal collector, freshly made, will do. A
 // collector that describes nothing is found by being the same one.
 func (r *Registry) Unregister(c Collector) bool {
-	if c == nil {
+	if isNil(c) {
 		return false
 	}
 	regs, err := r.describe(c)
@@ -330,7 +322,7 @@ func (r *Registry) Unregister(c Collector) bool {
 	}
 	// All are there, but only the parts of one collector go together.
 	for _, old := range found {
-		if old.collector != found[0].collector {
+		if old.first != found[0].first {
 			return false
 		}
 	}
@@ -365,25 +357,39 @@ func (r *Registry) leave(reg *registration) {
 	if len(f.members) > 0 {
 		f.desc = f.members[0].desc
 		r.families[f.name] = &f
-		for _, w := range f.written {
-			r.claimed[w] = &f
-		}
 		return
 	}
 	delete(r.families, f.name)
-	for _, w := range f.written {
-		if r.claimed[w].name == f.name {
+	for _, w := range claims(f.name, f.kind) {
+		left := slices.DeleteFunc(slices.Clone(r.claimed[w]), func(name string) bool { return name == f.name })
+		if len(left) > 0 {
+			r.claimed[w] = left
+		} else {
 			delete(r.claimed, w)
 		}
 	}
-	// A family of the same collector may have been behind a name that both wrote.
-	for _, o := range r.families {
-		for _, w := range o.written {
-			if r.claimed[w] == nil {
-				r.claimed[w] = o
+}
+
+// claim notes the names that a family may write.
+func (s *registryState) claim(f *familyInfo) {
+	for _, w := range claims(f.name, f.kind) {
+		s.claimed[w] = append(s.claimed[w], f.name)
+	}
+}
+
+// checkClaims returns which registered family writes a name that a family of this
+// name and kind would write too.
+func (s *registryState) checkClaims(name string, kind metric.Kind) error {
+	for _, w := range claims(name, kind) {
+		for _, other := range s.claimed[w] {
+			kindOf := metric.Counter // as all of Ember's own are
+			if f := s.families[other]; f != nil {
+				kindOf = f.kind
 			}
+			return fmt.Errorf("ember: %v %q collides with %v %q: both write %q", kind, name, kindOf, other, w)
 		}
 	}
+	return nil
 }
 
 // sameView reports whether two registries add the same prefix and labels.
@@ -393,7 +399,20 @@ func (r *Registry) sameView(o *Registry) bool {
 
 // exposes reports whether what is registered through o is exposed by r.
 func (r *Registry) exposes(o *Registry) bool {
-	return strings.HasPrefix(o.prefix, r.prefix) && len(o.labels) >= len(r.labels) && slices.Equal(o.labels[:len(r.labels)], r.labels)
+	for ; o != nil; o = o.parent {
+		if o.sameView(r) {
+			return true
+		}
+	}
+	return false
+}
+
+func isNil(c Collector) bool {
+	if c == nil {
+		return true
+	}
+	v := reflect.ValueOf(c)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 func sameLabels(a, b []metric.Label) bool {
@@ -412,15 +431,8 @@ func sameLabels(a, b []metric.Label) bool {
 func (s *registryState) inOrder() []*family {
 	if s.sorted == nil {
 		s.sorted = slices.SortedFunc(maps.Values(s.families), func(a, b *family) int {
-			return strings.Compare(a.familyInfo.written, b.familyInfo.written)
+			return strings.Compare(a.written, b.written)
 		})
 	}
 	return s.sorted
-}
-
-// errAs returns err as an AlreadyRegisteredError, or nil.
-func errAs(err error) *AlreadyRegisteredError {
-	var e *AlreadyRegisteredError
-	errors.As(err, &e)
-	return e
 }

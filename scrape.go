@@ -160,7 +160,12 @@ func (r *Registry) prepare(ctx context.Context) *scrape {
 	called := make(map[instrument][]calledSeries)
 	m := merger{r: r, families: make(map[string]*scrapeFamily), owners: make(map[string]*registration), seen: make(map[string]bool)}
 	var failures []error
-	for _, j := range collect(ctx, regs) {
+	jobs := collect(ctx, regs)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		// Nobody waits for the result, and no collector is to blame.
+		return &scrape{err: fmt.Errorf("ember: the scrape was given up: %w", context.Cause(ctx))}
+	}
+	for _, j := range jobs {
 		if j.reg.part.def != nil {
 			called[j.reg.collector.(instrument)] = j.called
 		} else if j.err == nil {
@@ -176,7 +181,7 @@ func (r *Registry) prepare(ctx context.Context) *scrape {
 		}
 	}
 	all := append(instruments, m.sorted()...)
-	if r.prefix == "" && len(r.labels) == 0 {
+	if r.parent == nil {
 		all = append(all, r.own()...)
 	}
 	slices.SortStableFunc(all, func(a, b *scrapeFamily) int { return cmp.Compare(a.written, b.written) })
@@ -247,10 +252,10 @@ func (m *merger) check(reg *registration, f *metric.Family) error {
 	name := reg.in.prefix + f.Name
 	m.r.mu.Lock()
 	defer m.r.mu.Unlock()
+	if err := m.r.checkClaims(name, f.Kind); err != nil {
+		return err
+	}
 	for _, w := range claims(name, f.Kind) {
-		if other := m.r.claimed[w]; other != nil {
-			return fmt.Errorf("ember: %v %q collides with %s: both write %q", f.Kind, name, describe(&other.desc), w)
-		}
 		if other := m.owners[w]; other != nil && other != reg && m.families[name] == nil {
 			return fmt.Errorf("ember: %v %q collides with what the collector %T wrote: both write %q", f.Kind, name, other.collector, w)
 		}
@@ -295,8 +300,8 @@ func render(f *metric.Family, shared []metric.Label) ([]point, error) {
 		start = end
 	}
 	slices.SortFunc(points, func(a, b point) int { return strings.Compare(a.text, b.text) })
-	for i := range points[1:] {
-		if points[i].text == points[i+1].text {
+	for i := 1; i < len(points); i++ {
+		if points[i].text == points[i-1].text {
 			return nil, fmt.Errorf("ember: %s{%s} was written twice", f.Name, points[i].text)
 		}
 	}

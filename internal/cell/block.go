@@ -30,9 +30,11 @@ type Block struct {
 	spread atomic.Pointer[blockStripes] // set once, by the writer that found contention
 
 	// Written by whoever holds the first shard after having had to wait for it:
-	// how often that happened since the shard's version was as noted.
-	waits      uint32
-	waitsSince uint64
+	// how often that happened since the shard's version was as noted. They are
+	// atomic for the race detector's sake alone, which does not see that a shard
+	// is held if its words are not Go's memory.
+	waits      atomic.Uint32
+	waitsSince atomic.Uint64
 }
 
 // blockStripes are the further shards: Stripes() of them, each stride words
@@ -114,10 +116,11 @@ func (b *Block) wait(p *uint64) bool {
 			continue
 		}
 		version := atomic.LoadUint64(p)
-		if version-b.waitsSince > 2*spreadWindow {
-			b.waits, b.waitsSince = 0, version
+		if version-b.waitsSince.Load() > 2*spreadWindow {
+			b.waits.Store(0)
+			b.waitsSince.Store(version)
 		}
-		if b.waits++; b.waits < spreadWaits {
+		if b.waits.Add(1) < spreadWaits {
 			return true
 		}
 		release(p)

@@ -153,12 +153,24 @@ func (m *Map[T]) create(values []string) *Child[T] {
 // Delete removes c and reports whether it was still there. Its item stays usable
 // for whoever holds it.
 func (m *Map[T]) Delete(c *Child[T]) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.delete(c)
+	if !m.delete(c) {
+		return false
+	}
+	// Children are unlinked by who walks. If nobody does, it is up to those who
+	// delete, each bearing a constant part of the cost.
+	if m.removed.Load() > max(unlinkAfter, m.count.Load()) {
+		m.First()
+	}
+	return true
 }
 
+// unlinkAfter is how many deleted children may stay linked, or as many as there
+// are living ones if that is more.
+const unlinkAfter = 1024
+
 func (m *Map[T]) delete(c *Child[T]) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if c.Deleted() {
 		return false
 	}

@@ -163,10 +163,9 @@ func middle(b int) float64 {
 		return 0
 	}
 	i := b - binOffset
-	scale := 1.0
-	if i < perOctave {
+	subnormal := i < perOctave
+	if subnormal {
 		i += mantissaBits * perOctave
-		scale = 1.0 / (1 << mantissaBits)
 	}
 	low := math.Float64frombits(uint64(i) << binShift)
 	if math.IsInf(low, 1) {
@@ -174,5 +173,11 @@ func middle(b int) float64 {
 	}
 	exponent := uint64(i) / perOctave
 	width := math.Ldexp(1, int(exponent)-1023-6)
-	return (low + width/(2+width/low)) * scale
+	m := low + width/(2+width/low)
+	if subnormal {
+		// A bin is a few multiples of the least subnormal. Rounding up to one would
+		// be too far from the first of them, rounding down is within MaxError of all.
+		return math.Float64frombits(uint64(m * 0x1p1022))
+	}
+	return m
 }

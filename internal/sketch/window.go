@@ -25,17 +25,18 @@ func (w *Window) Add(period uint64, v float64) {
 
 func (w *Window) advance(period uint64) {
 	n := uint64(len(w.ring))
-	for p := max(w.period+1, period-min(period, n-1)); p <= period; p++ {
-		w.ring[p%n] = Sketch{}
+	for back := range min(n, period-w.period) {
+		w.ring[(period-back)%n] = Sketch{}
 	}
 	w.period = period
 }
 
-// MergeInto adds to s what is within the window that ends with period.
+// MergeInto adds to s what is within the window that ends with period, or with
+// the latest added to if that is later.
 func (w *Window) MergeInto(s *Sketch, period uint64) {
-	n := uint64(len(w.ring))
-	for back := range min(n, w.period+1) {
-		if p := w.period - back; p+n > period {
+	n, end := uint64(len(w.ring)), max(period, w.period)
+	for back := uint64(0); back < n && back <= w.period; back++ {
+		if p := w.period - back; end-p < n {
 			s.Merge(&w.ring[p%n])
 		}
 	}

@@ -1,0 +1,65 @@
+# Everything that CI runs is `make check`. Each module has its own go.mod.
+MODULES := . benchmarks
+
+GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: check format vet test budgets benchonce fuzz bench bench-check vuln
+
+## check: what must hold before a change lands
+check: format vet test budgets benchonce vuln
+
+## format: no file that gofumpt would change, no go.mod that go mod tidy would
+format:
+	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+	@set -e; for m in $(MODULES); do (cd $$m && go mod tidy -diff); done
+
+## vet: go vet and staticcheck, on 64 and 32 bits, and on the other systems
+vet:
+	@set -e; for m in $(MODULES); do (cd $$m && go vet ./... && $(STATICCHECK) ./...); done
+	GOARCH=386 go vet ./...
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
+	GOOS=freebsd go build ./...
+
+## test: all tests, with the race detector, in random order
+test:
+	@set -e; for m in $(MODULES); do (cd $$m && go test -race -shuffle=on ./...); done
+
+## budgets: the tests of allocations, sizes and inlining, which need a plain build,
+## pointer checks, and a run on 32 bits
+budgets:
+	@set -e; for m in $(MODULES); do (cd $$m && go test -shuffle=on ./...); done
+	go test -gcflags=all=-d=checkptr ./internal/...
+	GOARCH=386 go test ./internal/... ./metric/... .
+
+## benchonce: each benchmark once, so that none rots
+benchonce:
+	cd benchmarks && go test -run '^$$' -bench . -benchtime 1x ./...
+
+## fuzz: each fuzz target for FUZZTIME
+FUZZTIME ?= 20s
+fuzz:
+	@set -e; for p in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; \
+		done; \
+	done
+
+## bench: the rivals side by side; COUNT rounds, interleaved
+COUNT ?= 6
+bench:
+	cd benchmarks && go run ./cmd/compare -count $(COUNT)
+
+## bench-check: fails if a promised ratio is missed; not part of check, for machines are noisy
+bench-check:
+	cd benchmarks && go run ./cmd/compare -count $(COUNT) -check
+
+## vuln: known vulnerabilities, where the database can be reached
+vuln:
+	@if curl -sSfo /dev/null --max-time 5 https://vuln.go.dev/index/db.json 2>/dev/null; then \
+		$(GOVULNCHECK) ./...; \
+	else \
+		echo "the vulnerability database cannot be reached: skipped"; \
+	fi

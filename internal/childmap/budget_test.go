@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package childmap
+
+import (
+	"fmt"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The labels of a child cost it little beside the labels' text.
+func TestSizes(t *testing.T) {
+	word := unsafe.Sizeof(uintptr(0))
+	require.Equal(t, 4*word, unsafe.Sizeof(Child[struct{}]{}), "text, next and state")
+	require.Equal(t, uintptr(16), unsafe.Sizeof(slot[item]{}))
+}
+
+// Finding children and walking an unchanged map must not allocate.
+func TestAllocations(t *testing.T) {
+	m := newMap("a", "b")
+	for i := range 3000 {
+		m.GetOrCreate([]string{"x", fmt.Sprint(i)})
+		m.GetOrCreate([]string{"line\n", fmt.Sprint(i)})
+	}
+	m.GetOrCreate([]string{"\xff", "y"})
+	c := m.First()
+	x, y, id := "x", "line\n", "1234"
+
+	for name, f := range map[string]func() bool{
+		"Get":                       func() bool { return m.Get([]string{x, id}) != nil },
+		"Get, escaped":              func() bool { return m.Get([]string{y, id}) != nil },
+		"Get, missing":              func() bool { return m.Get([]string{id, id}) == nil },
+		"Get, missing, escaped":     func() bool { return m.Get([]string{id, y}) == nil },
+		"Get, long":                 func() bool { return m.Get([]string{long, long}) == nil },
+		"GetOrCreate":               func() bool { return m.GetOrCreate([]string{x, id}) != nil },
+		"GetOrCreate, escaped":      func() bool { return m.GetOrCreate([]string{y, id}) != nil },
+		"First":                     func() bool { return m.First() != nil },
+		"Next":                      func() bool { return c.Next() != nil },
+		"Len, Text, Mark and so on": func() bool { c.Mark(c.Marked()); return m.Len() > 0 && c.Text() != "" && !c.Deleted() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ok := true
+			require.Zero(t, testing.AllocsPerRun(200, func() { ok = ok && f() }))
+			require.True(t, ok)
+		})
+	}
+}
+
+// Nor must putting new children in order, which happens at a scrape.
+func TestOrderingAllocatesNothing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		ordered, pending, removed int
+	}{
+		"all new":         {0, 1000, 0},
+		"some new":        {1000, 50, 0},
+		"some gone":       {1000, 0, 50},
+		"new and gone":    {500, 500, 500},
+		"gone while new":  {0, 100, 100},
+		"nothing changed": {100, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const runs = 5
+			var maps [runs + 1]*Map[item] // one run comes first to warm up
+			for i := range maps {
+				maps[i] = newMap("id")
+				for j := range tc.ordered + tc.pending {
+					if j == tc.ordered {
+						maps[i].First()
+					}
+					maps[i].GetOrCreate([]string{fmt.Sprint(j * 7919 % 10007)})
+				}
+				for j := range tc.removed {
+					maps[i].delete(maps[i].Get([]string{fmt.Sprint(j * 7919 % 10007)}))
+				}
+			}
+			i := 0
+			require.Zero(t, testing.AllocsPerRun(runs, func() {
+				maps[i].First()
+				i++
+			}))
+			require.Equal(t, tc.ordered+tc.pending-tc.removed, remembered(maps[runs]))
+		})
+	}
+}
+
+// Creating a child costs its memory, its text and now and then a segment.
+func TestCreatingAllocatesLittle(t *testing.T) {
+	m := newMap("id")
+	values, i := []string{""}, 0
+	ids := make([]string, 20_000)
+	for j := range ids {
+		ids[j] = fmt.Sprint(j)
+	}
+	require.LessOrEqual(t, testing.AllocsPerRun(len(ids)-1, func() {
+		values[0] = ids[i]
+		m.GetOrCreate(values)
+		i++
+	}), 2.0)
+}
