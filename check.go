@@ -65,6 +65,8 @@ func checkLabelNames(d *metric.Desc, names []string) error {
 			return fmt.Errorf("ember: %s: the label name %q is not valid UTF-8", describe(d), name)
 		case strings.HasPrefix(name, "__"):
 			return fmt.Errorf("ember: %s: the label name %q starts with \"__\", which is reserved", describe(d), name)
+		case escapeLabel(name) == "__name__":
+			return fmt.Errorf("ember: %s: the label name %q is written \"__name__\", which is the metric's name", describe(d), name)
 		case name == reservedLabels[d.Kind]:
 			return fmt.Errorf("ember: %s: the label name %q is reserved in a %v", describe(d), name, d.Kind)
 		}

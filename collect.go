@@ -117,7 +117,7 @@ func (j *job) run(ctx context.Context) error {
 	for _, s := range j.functions {
 		if err := guard(func() error { return s.evaluate(j.reg.desc.Kind) }); err != nil {
 			// The last one will do; the other series are exposed.
-			failed = fmt.Errorf("the function of %s{%s}: %w", j.name, s.labels, err)
+			failed = fmt.Errorf("the function of %s: %w", seriesName(j.name, s.labels), err)
 			continue
 		}
 		called = append(called, s)

@@ -124,3 +124,11 @@ func (d *definition) droppedAny() bool {
 func (d *definition) String() string { return describe(&d.Desc) }
 
 func describe(d *metric.Desc) string { return fmt.Sprintf("%v %q", d.Kind, d.Name) }
+
+// seriesName names a series in errors: x{a="1"}, or x without labels.
+func seriesName(name, labels string) string {
+	if labels == "" {
+		return name
+	}
+	return name + "{" + labels + "}"
+}

@@ -2,4 +2,143 @@
 
 // Package ember counts and times what a service does, and lets Prometheus scrape
 // it.
+//
+// A program creates instruments in a registry, updates them, and exposes the
+// registry:
+//
+//	reg := ember.NewRegistry()
+//	jobs := reg.NewCounter(ember.CounterOpts{
+//		Name: "jobs_total",
+//		Help: "Jobs finished.",
+//	})
+//	jobs.Inc()
+//	jobs.Inc()
+//	ember.WriteText(os.Stdout, reg)
+//
+// This prints what Prometheus reads:
+//
+//	# HELP jobs_total Jobs finished.
+//	# TYPE jobs_total counter
+//	jobs_total 2
+//
+// A service uses the registry of the process, [Default], in which metrics of the
+// Go runtime, of the process and of its build are registered already, and serves
+// it:
+//
+//	requests := ember.NewCounter(ember.CounterOpts{
+//		Name: "http_requests_total",
+//		Help: "HTTP requests served.",
+//	})
+//	ember.MustRegister(requests)
+//	http.Handle("GET /metrics", ember.Handler())
+//
+// # Instruments
+//
+//   - A [Counter] is a total that only grows. From it Prometheus computes rates.
+//   - A [Gauge] is a value that goes up and down.
+//   - A [Histogram] counts observations, such as latencies, in buckets, from
+//     which Prometheus estimates quantiles, over many processes if need be.
+//   - A [Summary] sums and counts observations. If asked, it also estimates
+//     quantiles in the process itself; those of several processes cannot be
+//     combined.
+//
+// A function like [NewCounter] returns an instrument that works at once, and is
+// exposed once it is registered. A method like [Registry.NewCounter] does both,
+// and returns the same instrument when it is asked for the same definition again.
+//
+// Histograms and summaries time code, also when it panics, in seconds:
+//
+//	defer latency.Start().Stop()
+//
+// A gauge tracks what is in progress:
+//
+//	defer inFlight.Track()()
+//
+// # Labels
+//
+// A vector is a family of instruments of one name that differ in the values of
+// labels:
+//
+//	requests := reg.NewCounterVec(ember.CounterOpts{
+//		Name: "http_requests_total",
+//		Help: "HTTP requests served.",
+//	}, "method", "status")
+//	requests.With("GET", "200").Inc()
+//
+// With takes the values in the order in which the labels were declared, and
+// creates the series at its first use. A series stays until it is deleted, so
+// label values should come from a small set: a route's pattern, not the path that
+// a client chose. Nothing limits their number.
+//
+// A series that nobody has counted on yet is not exposed. Calling With once at
+// the start exposes it as zero, so that a rate does not miss its first step.
+//
+// # Reading values in tests
+//
+// Instruments can be read, and a registry that a test made for itself shares
+// nothing with other tests:
+//
+//	got := requests.With("GET", "200").Value()
+//
+// Lookup does the same without creating a series, All visits every series of a
+// vector, [WriteText] gives the whole as text, and [Registry.Gather] as data. The
+// time is read with package time, so a bubble of testing/synctest fakes it.
+//
+// # Scraping
+//
+// [Handler] exposes the default registry, [HandlerFor] any [Gatherer], with
+// [HandlerOpts]. A collector that fails, panics or is too late for the scraper's
+// deadline costs its own series, not the scrape; ember_collector_errors_total and
+// the log say so. The order of families and series is always the same.
+//
+// # Values that live elsewhere
+//
+// A function can be a gauge or a counter, called at each scrape:
+//
+//	reg.NewGaugeFunc(ember.GaugeOpts{
+//		Name: "queue_length",
+//		Help: "Jobs waiting.",
+//	}, func() float64 { return float64(len(queue)) })
+//
+// A [Collector] writes any number of series at each scrape. It needs only package
+// metric.
+//
+// # Several registries
+//
+// [Registry.Sub] is a view of a registry that puts a prefix before the names of
+// what is registered through it, and labels on the series: for a package that
+// should not know how its metrics are called. [Gatherers] exposes several
+// registries as one.
+//
+// # Mistakes
+//
+// Creating an instrument never fails. What cannot be exposed (a bad name, buckets
+// that do not increase, a name that another family writes) is refused by
+// [Registry.Register], with an error that names both sides.
+//
+// An update never fails either: one that no metric of that type can have, such as
+// a negative addition to a counter, is dropped, counted in
+// ember_invalid_updates_total and logged once.
+//
+// What panics is With, if the number of label values is wrong, and
+// [Registry.MustRegister] and a registry's New… methods, where Register would
+// return an error.
+//
+// # Cost
+//
+// An update takes no mutex and allocates nothing, but for a summary's quantiles,
+// whose memory grows with the range of the values. A counter costs one atomic
+// addition, a histogram two atomic operations however many buckets it has. Where
+// writers on several processors meet on one counter or histogram, it spreads over
+// more memory so that they meet no more; nothing else pays for that.
+//
+// With, for a series that exists, takes no lock and allocates nothing either. It
+// hashes and compares the values. A hot path that knows its series can keep it:
+//
+//	ok := requests.With("GET", "200")
+//
+// WithLabels, which takes a map, costs more.
+//
+// No update and no new series waits for a scrape to end. A scrape streams, so its
+// memory does not grow with the number of series.
 package ember

@@ -64,14 +64,6 @@ func (s *snapshotter) summary(labels string, m *summarySnapshot) {
 	s.add(metric.Point{Labels: s.labels(labels), Count: m.count, Sum: m.sum, Quantiles: quantiles})
 }
 
-// points takes over the points of a collector.
-func (s *snapshotter) points(points []metric.Point) {
-	for _, p := range points {
-		p.Labels = append(slices.Clip(s.at.shared), p.Labels...)
-		s.add(p)
-	}
-}
-
 // collectTo writes an instrument's series to a sink.
 func collectTo(out *metric.Sink, i instrument) error {
 	d := i.definition()
@@ -82,7 +74,7 @@ func collectTo(out *metric.Sink, i instrument) error {
 	if c, ok := i.(calling); ok {
 		for _, s := range c.callbacks() {
 			if err := s.evaluate(d.Kind); err != nil {
-				return fmt.Errorf("ember: the function of %s{%s}: %w", d.Name, s.labels, err)
+				return fmt.Errorf("ember: the function of %s: %w", seriesName(d.Name, s.labels), err)
 			}
 			called = append(called, s)
 		}

@@ -3,12 +3,10 @@
 package ember
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/embermetrics/ember/metric"
 )
@@ -62,7 +60,7 @@ func (gs Gatherers) prepare(ctx context.Context) *scrape {
 			merged.families = append(merged.families, f)
 		}
 	}
-	slices.SortStableFunc(merged.families, func(a, b *scrapeFamily) int { return cmp.Compare(a.written, b.written) })
+	sortFamilies(merged.families)
 	merged.err = errors.Join(errs...)
 	return &merged
 }
@@ -112,10 +110,10 @@ func (f *owned) merge(other *scrapeFamily, i int) []error {
 		case sum:
 			points[j].Value += p.Value
 		default:
-			errs = append(errs, fmt.Errorf("ember: %s{%s} of gatherer %d is there already, from gatherer %d", other.name, p.text, i+1, f.from+1))
+			errs = append(errs, fmt.Errorf("ember: %s of gatherer %d is there already, from gatherer %d", seriesName(other.name, p.text), i+1, f.from+1))
 		}
 	}
-	slices.SortFunc(points, func(a, b point) int { return strings.Compare(a.text, b.text) })
+	sortPoints(points)
 	f.parts = []scrapePart{{info: &partInfo{}, points: points}}
 	return errs
 }
@@ -160,7 +158,7 @@ func prepareForeign(g Gatherer) *scrape {
 		seen[info.written] = true
 		s.families = append(s.families, &scrapeFamily{info, []scrapePart{{info: &partInfo{}, points: points}}})
 	}
-	slices.SortStableFunc(s.families, func(a, b *scrapeFamily) int { return cmp.Compare(a.written, b.written) })
+	sortFamilies(s.families)
 	s.err = errors.Join(errs...)
 	return s
 }

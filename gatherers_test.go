@@ -64,7 +64,7 @@ func TestGatherersCollide(t *testing.T) {
 		second ember.Gatherer
 		want   string
 	}{
-		"same series":         {reg(gauge("x")), `ember: x{} of gatherer 2 is there already, from gatherer 1`},
+		"same series":         {reg(gauge("x")), `ember: x of gatherer 2 is there already, from gatherer 1`},
 		"other kind":          {reg(counter("x")), `ember: "x" is a counter, but a gauge according to gatherer 1; that of gatherer 2 is left out`},
 		"other help":          {reg(ember.NewGauge(ember.GaugeOpts{Name: "x", Help: "X."})), `ember: "x" has the help "X.", but "" according to gatherer 1; that of gatherer 2 is left out`},
 		"written alike":       {reg(gauge("a_b")), `ember: "a.b" of gatherer 1 and "a_b" of gatherer 2 are both written "a_b"`},
@@ -73,7 +73,7 @@ func TestGatherersCollide(t *testing.T) {
 		"error":               {foreign{err: errors.New("no answer")}, `no answer`},
 		"bad name":            {foreign{families: []*metric.Family{family("\xff", metric.Gauge)}}, `ember: the gauge name "\xff" is not valid UTF-8`},
 		"gathered twice":      {foreign{families: []*metric.Family{family("new", metric.Gauge), family("new", metric.Gauge)}}, `ember: gauge "new" was gathered twice`},
-		"point twice":         {foreign{families: []*metric.Family{family("new", metric.Gauge, metric.Point{}, metric.Point{})}}, `ember: new{} was written twice`},
+		"point twice":         {foreign{families: []*metric.Family{family("new", metric.Gauge, metric.Point{}, metric.Point{})}}, `ember: new was written twice`},
 		"NaN bound of theirs": {foreign{families: []*metric.Family{family("new", metric.Histogram, metric.Point{Buckets: []metric.Bucket{{UpperBound: math.NaN()}}})}}, `ember: histogram "new": bucket 0 (NaN) must be a number`},
 	} {
 		t.Run(name, func(t *testing.T) {

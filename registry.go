@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -72,7 +73,7 @@ type registration struct {
 	in        *Registry   // whose prefix and labels it has
 	desc      metric.Desc // with these; empty if the collector describes nothing
 	part      *partInfo
-	first     *registration // of the same call of Register
+	first     *registration           // of the same call of Register
 	described map[string]*metric.Desc // of a collector: what it may write, by name before the prefix; nil: anything
 
 	run collectorRun // of a collector
@@ -122,16 +123,16 @@ func (r *Registry) Sub(prefix string, labels Labels) *Registry {
 	}
 }
 
-// AlreadyRegisteredError is why an instrument was refused whose name and constant
-// labels are those of another one.
+// AlreadyRegisteredError is why a collector was refused that describes series
+// which are registered already.
 type AlreadyRegisteredError struct {
-	Name          string // as exposed
+	Name          string // of the family, with the labels that all its series share: x{zone="a"}
 	Existing, New Collector
 }
 
-// Error names the metric.
+// Error names the metric and who has it.
 func (e *AlreadyRegisteredError) Error() string {
-	return fmt.Sprintf("ember: %q is already registered (by a %T) with the same constant labels", e.Name, e.Existing)
+	return fmt.Sprintf("ember: %s is already registered, by a %T", e.Name, e.Existing)
 }
 
 // Register makes c exposed from the next scrape on. On error nothing has changed.
@@ -282,12 +283,12 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 	}
 	for _, other := range f.members {
 		if sameLabels(other.desc.ConstLabels, reg.desc.ConstLabels) {
-			return &AlreadyRegisteredError{Name: f.name, Existing: other.collector, New: reg.collector}
+			return &AlreadyRegisteredError{Name: seriesName(f.name, other.part.text), Existing: other.collector, New: reg.collector}
 		}
 	}
 	changed := *f
 	changed.members = append(slices.Clip(f.members), reg)
-	slices.SortStableFunc(changed.members, func(a, b *registration) int { return strings.Compare(a.part.text, b.part.text) })
+	sort.SliceStable(changed.members, func(i, j int) bool { return changed.members[i].part.text < changed.members[j].part.text })
 	fresh[f.name] = &changed
 	return nil
 }
@@ -430,9 +431,8 @@ func sameLabels(a, b []metric.Label) bool {
 // inOrder returns all families by written name.
 func (s *registryState) inOrder() []*family {
 	if s.sorted == nil {
-		s.sorted = slices.SortedFunc(maps.Values(s.families), func(a, b *family) int {
-			return strings.Compare(a.written, b.written)
-		})
+		s.sorted = slices.Collect(maps.Values(s.families))
+		sort.Slice(s.sorted, func(i, j int) bool { return s.sorted[i].written < s.sorted[j].written })
 	}
 	return s.sorted
 }

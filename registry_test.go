@@ -187,8 +187,8 @@ func TestCollisions(t *testing.T) {
 		},
 		"the same": {
 			gauge("x"), gauge("x"),
-			`ember: "x" is already registered (by a *ember.Gauge) with the same constant labels`,
-			`ember: "x" is already registered (by a *ember.Gauge) with the same constant labels`,
+			`ember: x is already registered, by a *ember.Gauge`,
+			`ember: x is already registered, by a *ember.Gauge`,
 		},
 		"other constant labels": {
 			ember.NewGauge(ember.GaugeOpts{Name: "x", ConstLabels: ember.Labels{"shard": "1"}}),
@@ -199,14 +199,16 @@ func TestCollisions(t *testing.T) {
 			ember.NewGaugeVec(ember.GaugeOpts{Name: "x", ConstLabels: ember.Labels{"b": "1"}}, "a"), "", "",
 		},
 		"described": {
-			describer{{Name: "x", Kind: metric.Histogram}}, gauge("x_sum"),
+			describer{{Name: "x", Kind: metric.Histogram}},
+			gauge("x_sum"),
 			`ember: gauge "x_sum" collides with histogram "x": both write "x_sum"`,
 			`ember: histogram "x" collides with gauge "x_sum": both write "x_sum"`,
 		},
 		"described the same": {
-			describer{{Name: "x", Kind: metric.Gauge}}, gauge("x"),
-			`ember: "x" is already registered (by a ember_test.describer) with the same constant labels`,
-			`ember: "x" is already registered (by a *ember.Gauge) with the same constant labels`,
+			describer{{Name: "x", Kind: metric.Gauge}},
+			gauge("x"),
+			`ember: x is already registered, by a ember_test.describer`,
+			`ember: x is already registered, by a *ember.Gauge`,
 		},
 	} {
 		check := func(t *testing.T, first, second ember.Collector, want string) {
@@ -271,7 +273,7 @@ func TestUnregisterCollector(t *testing.T) {
 	reg := ember.NewRegistry()
 	a, b := &plain{}, &plain{}
 	reg.MustRegister(a, b)
-	require.EqualError(t, reg.Register(a), `ember: "*ember_test.plain" is already registered (by a *ember_test.plain) with the same constant labels`)
+	require.EqualError(t, reg.Register(a), `ember: *ember_test.plain is already registered, by a *ember_test.plain`)
 	require.True(t, reg.Unregister(a))
 	require.False(t, reg.Unregister(a))
 	require.True(t, reg.Unregister(b))
@@ -286,10 +288,10 @@ func TestFactories(t *testing.T) {
 	require.NotSame(t, reg.NewGauge(ember.GaugeOpts{Name: "g", ConstLabels: ember.Labels{"a": "1"}}),
 		reg.NewGauge(ember.GaugeOpts{Name: "g", ConstLabels: ember.Labels{"a": "2"}}))
 
-	require.PanicsWithError(t, `ember: "x" is already registered (by a *ember.Histogram) with the same constant labels; `+
+	require.PanicsWithError(t, `ember: x is already registered, by a *ember.Histogram; `+
 		`it is a *ember.Histogram of "x" with the labels [] and buckets [1 2], not a *ember.Histogram of "x" with the labels [] and buckets [1 3]`,
 		func() { reg.NewHistogram(ember.HistogramOpts{Name: "x", Buckets: []float64{1, 3}}) })
-	require.PanicsWithError(t, `ember: "c_total" is already registered (by a *ember.CounterVec) with the same constant labels; `+
+	require.PanicsWithError(t, `ember: c_total is already registered, by a *ember.CounterVec; `+
 		`it is a *ember.CounterVec of "c_total" with the labels ["a" "b"], not a *ember.CounterVec of "c_total" with the labels ["b" "a"]`,
 		func() { reg.NewCounterVec(ember.CounterOpts{Name: "c_total"}, "b", "a") })
 	require.PanicsWithError(t, `ember: "x" has the type gauge, but is registered with the type histogram`,

@@ -3,11 +3,11 @@
 package ember
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/embermetrics/ember/metric"
@@ -184,7 +184,7 @@ func (r *Registry) prepare(ctx context.Context) *scrape {
 	if r.parent == nil {
 		all = append(all, r.own()...)
 	}
-	slices.SortStableFunc(all, func(a, b *scrapeFamily) int { return cmp.Compare(a.written, b.written) })
+	sortFamilies(all)
 	return &scrape{families: all, err: errors.Join(failures...)}
 }
 
@@ -215,7 +215,7 @@ func (m *merger) add(j *job) error {
 		}
 		for _, p := range rendered[i] {
 			if m.seen[f.Name+"{"+p.text] {
-				return fmt.Errorf("ember: %s{%s} was written by another collector", f.Name, p.text)
+				return fmt.Errorf("ember: %s was written by another collector", seriesName(f.Name, p.text))
 			}
 		}
 	}
@@ -299,10 +299,10 @@ func render(f *metric.Family, shared []metric.Label) ([]point, error) {
 		points[i].text = all[start:end]
 		start = end
 	}
-	slices.SortFunc(points, func(a, b point) int { return strings.Compare(a.text, b.text) })
+	sortPoints(points)
 	for i := 1; i < len(points); i++ {
 		if points[i].text == points[i-1].text {
-			return nil, fmt.Errorf("ember: %s{%s} was written twice", f.Name, points[i].text)
+			return nil, fmt.Errorf("ember: %s was written twice", seriesName(f.Name, points[i].text))
 		}
 	}
 	return points, nil
@@ -310,9 +310,9 @@ func render(f *metric.Family, shared []metric.Label) ([]point, error) {
 
 // tidy returns labels by name, with valid values.
 func tidy(labels []metric.Label) []metric.Label {
-	byName := func(a, b metric.Label) int { return strings.Compare(a.Name, b.Name) }
-	if !slices.IsSortedFunc(labels, byName) {
-		labels = slices.SortedFunc(slices.Values(labels), byName)
+	if !sort.SliceIsSorted(labels, func(i, j int) bool { return labels[i].Name < labels[j].Name }) {
+		labels = slices.Clone(labels)
+		sort.Slice(labels, func(i, j int) bool { return labels[i].Name < labels[j].Name })
 	}
 	for i, l := range labels {
 		if valid := strings.ToValidUTF8(l.Value, "\uFFFD"); valid != l.Value {
@@ -323,11 +323,21 @@ func tidy(labels []metric.Label) []metric.Label {
 	return labels
 }
 
+// sortPoints sorts by labels. Here as elsewhere package sort is used rather than
+// package slices, whose code a binary holds once for each type that is sorted.
+func sortPoints(points []point) {
+	sort.Slice(points, func(i, j int) bool { return points[i].text < points[j].text })
+}
+
+func sortFamilies(all []*scrapeFamily) {
+	sort.Slice(all, func(i, j int) bool { return all[i].written < all[j].written })
+}
+
 // sorted returns the families with the points of each in order.
 func (m *merger) sorted() []*scrapeFamily {
 	var all []*scrapeFamily
 	for _, f := range m.families {
-		slices.SortFunc(f.parts[0].points, func(a, b point) int { return strings.Compare(a.text, b.text) })
+		sortPoints(f.parts[0].points)
 		all = append(all, f)
 	}
 	return all

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -238,7 +239,9 @@ func (v *vec[T, P]) DeleteMatching(labels Labels) int {
 		want[i] = &value
 	}
 	n := 0
-	for c := v.children.First(); c != nil; c = c.Next() {
+	w := v.children.Walk()
+	defer w.End()
+	for c := w.Next(); c != nil; c = w.Next() {
 		if matches(want, v.children.Values(c)) && v.remove(c) {
 			n++
 		}
@@ -266,7 +269,9 @@ func (v *vec[T, P]) Len() int {
 // met. The loop's body may call any method of v.
 func (v *vec[T, P]) All() iter.Seq2[[]string, *T] {
 	return func(yield func([]string, *T) bool) {
-		for c := v.children.First(); c != nil; c = c.Next() {
+		w := v.children.Walk()
+		defer w.End()
+		for c := w.Next(); c != nil; c = w.Next() {
 			values := v.children.Values(c)
 			if v.fixed != nil {
 				if !matches(v.fixed, values) {
@@ -296,7 +301,9 @@ func (v *vec[T, P]) definition() *definition { return v.def }
 // write writes all series in order: of those that have a function, the ones in
 // called, which is in order too.
 func (v *vec[T, P]) write(e encoder, called []calledSeries) {
-	for c := v.children.First(); c != nil && !e.failed(); c = c.Next() {
+	w := v.children.Walk()
+	defer w.End()
+	for c := w.Next(); c != nil && !e.failed(); c = w.Next() {
 		if !c.Marked() {
 			P(&c.Item).writeChild(e, c.Text())
 			continue
@@ -318,7 +325,7 @@ func (v *vec[T, P]) callbacks() []calledSeries {
 	for c, f := range v.funcs {
 		list = append(list, calledSeries{labels: c.Text(), call: f})
 	}
-	slices.SortFunc(list, func(a, b calledSeries) int { return strings.Compare(a.labels, b.labels) })
+	sort.Slice(list, func(i, j int) bool { return list[i].labels < list[j].labels })
 	return list
 }
 

@@ -90,14 +90,15 @@ func (t *Total) Add(v float64) {
 	if s != nil {
 		w = &pick(*s).TotalWords
 	}
-	for failed := 0; ; failed++ {
+	for {
 		old := w.f.Load()
 		if w.f.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
 			return
 		}
 		// A failed swap is contention seen: nothing to probe for.
-		if failed == 1 && s == nil {
-			w = &pick(*t.spreadOut()).TotalWords
+		if s == nil {
+			s = t.spreadOut()
+			w = &pick(*s).TotalWords
 		}
 	}
 }

@@ -25,19 +25,22 @@ func TestAllocations(t *testing.T) {
 		m.GetOrCreate([]string{"line\n", fmt.Sprint(i)})
 	}
 	m.GetOrCreate([]string{"\xff", "y"})
-	c := m.First()
+	c := first(m)
 	x, y, id := "x", "line\n", "1234"
 
 	for name, f := range map[string]func() bool{
-		"Get":                       func() bool { return m.Get([]string{x, id}) != nil },
-		"Get, escaped":              func() bool { return m.Get([]string{y, id}) != nil },
-		"Get, missing":              func() bool { return m.Get([]string{id, id}) == nil },
-		"Get, missing, escaped":     func() bool { return m.Get([]string{id, y}) == nil },
-		"Get, long":                 func() bool { return m.Get([]string{long, long}) == nil },
-		"GetOrCreate":               func() bool { return m.GetOrCreate([]string{x, id}) != nil },
-		"GetOrCreate, escaped":      func() bool { return m.GetOrCreate([]string{y, id}) != nil },
-		"First":                     func() bool { return m.First() != nil },
-		"Next":                      func() bool { return c.Next() != nil },
+		"Get":                   func() bool { return m.Get([]string{x, id}) != nil },
+		"Get, escaped":          func() bool { return m.Get([]string{y, id}) != nil },
+		"Get, missing":          func() bool { return m.Get([]string{id, id}) == nil },
+		"Get, missing, escaped": func() bool { return m.Get([]string{id, y}) == nil },
+		"Get, long":             func() bool { return m.Get([]string{long, long}) == nil },
+		"GetOrCreate":           func() bool { return m.GetOrCreate([]string{x, id}) != nil },
+		"GetOrCreate, escaped":  func() bool { return m.GetOrCreate([]string{y, id}) != nil },
+		"Walk": func() bool {
+			w := m.Walk()
+			defer w.End()
+			return w.Next() == c && w.Next() != nil
+		},
 		"Len, Text, Mark and so on": func() bool { c.Mark(c.Marked()); return m.Len() > 0 && c.Text() != "" && !c.Deleted() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +70,7 @@ func TestOrderingAllocatesNothing(t *testing.T) {
 				maps[i] = newMap("id")
 				for j := range tc.ordered + tc.pending {
 					if j == tc.ordered {
-						maps[i].First()
+						first(maps[i])
 					}
 					maps[i].GetOrCreate([]string{fmt.Sprint(j * 7919 % 10007)})
 				}
@@ -76,10 +79,14 @@ func TestOrderingAllocatesNothing(t *testing.T) {
 				}
 			}
 			i := 0
-			require.Zero(t, testing.AllocsPerRun(runs, func() {
-				maps[i].First()
+			allowed := 0.0
+			if tc.ordered > 0 && tc.removed > 0 {
+				allowed = 16 // the list of those to be cut off later grows by doubling
+			}
+			require.LessOrEqual(t, testing.AllocsPerRun(runs, func() {
+				first(maps[i])
 				i++
-			}))
+			}), allowed)
 			require.Equal(t, tc.ordered+tc.pending-tc.removed, remembered(maps[runs]))
 		})
 	}

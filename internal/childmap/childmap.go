@@ -53,9 +53,6 @@ func (c *Child[T]) Marked() bool { return c.state.Load()&marked != 0 }
 // Deleted reports whether the child was taken out of its map.
 func (c *Child[T]) Deleted() bool { return c.state.Load()&deleted != 0 }
 
-// Next returns the first child after c in order that is not deleted, or nil.
-func (c *Child[T]) Next() *Child[T] { return alive(c.next.Load()) }
-
 func alive[T any](c *Child[T]) *Child[T] {
 	for c != nil && c.Deleted() {
 		c = c.next.Load()
@@ -79,6 +76,7 @@ type Map[T any] struct {
 	orderMu sync.Mutex               // putting in order; taken before mu
 	first   atomic.Pointer[Child[T]] // the least child in order
 	removed atomic.Int64             // deleted children since the last time in order
+	walks   epochs[T]                // under orderMu
 }
 
 // New returns an empty map for labels of that syntax. init prepares the item of
@@ -159,7 +157,8 @@ func (m *Map[T]) Delete(c *Child[T]) bool {
 	// Children are unlinked by who walks. If nobody does, it is up to those who
 	// delete, each bearing a constant part of the cost.
 	if m.removed.Load() > max(unlinkAfter, m.count.Load()) {
-		m.First()
+		w := m.Walk()
+		w.End()
 	}
 	return true
 }
@@ -179,63 +178,6 @@ func (m *Map[T]) delete(c *Child[T]) bool {
 	c.state.Or(deleted)
 	m.removed.Add(1)
 	return true
-}
-
-// DeleteFunc removes the children whose values match, and returns their number.
-// match must not keep values or call m.
-func (m *Map[T]) DeleteFunc(match func(values []string) bool) int {
-	n := 0
-	for c := m.First(); c != nil; c = c.Next() {
-		if match(m.syntax.Values(c.text)) && m.Delete(c) {
-			n++
-		}
-	}
-	return n
-}
-
-// First puts all children in order and returns the least, or nil. Follow Next
-// from there: each child that exists during the whole walk is met once; those
-// created or deleted meanwhile may or may not be.
-//
-// What was created since the last call is sorted and merged in, in place, so
-// that a walk of an unchanged map costs nothing but the walk.
-func (m *Map[T]) First() *Child[T] {
-	m.orderMu.Lock()
-	defer m.orderMu.Unlock()
-
-	m.mu.Lock()
-	pending := m.pending.take()
-	m.mu.Unlock()
-	removed := m.removed.Load()
-	if pending != nil || removed > 0 {
-		m.merge(sortChain(pending))
-		m.removed.Add(-removed)
-	}
-	return alive(m.first.Load())
-}
-
-// merge links the sorted chain c into the order and unlinks what was deleted.
-// Walkers may be anywhere meanwhile: a node is complete before it is linked, and
-// an unlinked one still leads back into the list.
-func (m *Map[T]) merge(c *Child[T]) {
-	at := &m.first // the link that leads to old
-	old := at.Load()
-	for old != nil || c != nil {
-		switch {
-		case old != nil && old.Deleted():
-			old = old.next.Load()
-			at.Store(old)
-		case c == nil || old != nil && old.text <= c.text:
-			at, old = &old.next, old.next.Load()
-		case c.Deleted(): // before it ever was in order
-			c = c.next.Load()
-		default:
-			rest := c.next.Load()
-			c.next.Store(old)
-			at.Store(c)
-			at, c = &c.next, rest
-		}
-	}
 }
 
 // Values returns the plain label values of c, in a slice of the caller's own.

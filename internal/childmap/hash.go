@@ -38,6 +38,9 @@ func hash(values []string) uint64 {
 		hi, lo := bits.Mul64(a^key[1], b^(h+uint64(n)*key[2]))
 		h = hi ^ lo ^ h
 	}
+	// Short values leave some bits of h depending on few of the keys'.
+	h *= 0x9e3779b97f4a7c15
+	h ^= h >> 32
 	if h == 0 {
 		return 1
 	}

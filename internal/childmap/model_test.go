@@ -114,8 +114,8 @@ func runModel(t *testing.T, m *Map[item], names []string, steps int, r *rand.Ran
 	}
 	requireWalk(t, m, o)
 	requireSound(t, m)
-	require.Equal(t, len(o.children), m.DeleteFunc(func([]string) bool { return true }))
-	require.Nil(t, m.First())
+	require.Equal(t, len(o.children), deleteFunc(m, func([]string) bool { return true }))
+	require.Nil(t, first(m))
 	require.Zero(t, m.Len())
 }
 
@@ -134,7 +134,7 @@ func deleteWhere(t *testing.T, m *Map[item], o *model, r *rand.Rand) {
 			delete(o.marked, k)
 		}
 	}
-	require.Equal(t, want, m.DeleteFunc(match), "deleting what begins with %q", needle)
+	require.Equal(t, want, deleteFunc(m, match), "deleting what begins with %q", needle)
 }
 
 // requireWalk checks that a walk meets just the children of the model, in order.
@@ -144,7 +144,7 @@ func requireWalk(t *testing.T, m *Map[item], o *model) {
 		return strings.Compare(o.children[a].Text(), o.children[b].Text())
 	})
 	i := 0
-	for c := m.First(); c != nil; c = c.Next() {
+	for c := range all(m) {
 		if i == len(want) || o.children[want[i]] != c || o.marked[want[i]] != c.Marked() ||
 			!slices.Equal(o.values[want[i]], m.Values(c)) {
 			t.Fatalf("the walk meets %q as child %d of %d", c.Text(), i, len(want))
@@ -164,7 +164,7 @@ func TestMarkKeepsOtherState(t *testing.T) {
 	c.Mark(false)
 	require.False(t, c.Marked())
 	require.False(t, m.Delete(c), "unmarking brought it back")
-	require.Nil(t, m.First())
+	require.Nil(t, first(m))
 }
 
 func TestInvalidValuesShareOneChild(t *testing.T) {
@@ -199,7 +199,7 @@ func TestDeletedChildStaysUsable(t *testing.T) {
 	require.Equal(t, 2, old.Item.n)
 	require.Equal(t, `a="x"`, old.Text())
 	require.False(t, m.Delete(old), "that would delete its successor")
-	require.Same(t, fresh, m.First())
+	require.Same(t, fresh, first(m))
 }
 
 func TestSyntaxIsAsGiven(t *testing.T) {

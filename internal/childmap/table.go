@@ -34,6 +34,7 @@ type slot[T any] struct {
 const (
 	minSlots = 8
 	maxSlots = 1024 // beyond this a segment splits instead of growing
+	maxDepth = 20   // unless it is this deep: a million segments, or hashes that are no good
 )
 
 func newTable[T any]() *table[T] {
@@ -75,7 +76,7 @@ func (t *table[T]) insert(h uint64, c *Child[T]) *table[T] {
 		switch {
 		case seg.live*2 <= len(seg.slots): // mostly the deleted: as large again will do
 			t.replace(seg, seg.rebuild(len(seg.slots), seg.depth, anyBit))
-		case len(seg.slots) < maxSlots:
+		case len(seg.slots) < maxSlots || seg.depth == maxDepth:
 			t.replace(seg, seg.rebuild(2*len(seg.slots), seg.depth, anyBit))
 		default:
 			if seg.depth == t.depth {

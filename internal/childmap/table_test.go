@@ -96,7 +96,7 @@ func TestMillionChildren(t *testing.T) {
 	require.Less(t, len(last.dir), n/10, "the directory is large beside the children")
 
 	walked, before := 0, ""
-	for c := m.First(); c != nil; c = c.Next() {
+	for c := range all(m) {
 		if c.Text() <= before {
 			t.Fatalf("%s comes after %s", c.Text(), before)
 		}
@@ -178,7 +178,7 @@ func TestChurnDoesNotGrow(t *testing.T) {
 				values[0] = strconv.Itoa(i)
 				ring[i%tc.alive] = m.GetOrCreate(values)
 				if tc.walk > 0 && i%tc.walk == 0 {
-					m.First()
+					first(m)
 				}
 				if i%1000 == 0 {
 					most = max(most, remembered(m))
@@ -196,7 +196,7 @@ func TestChurnDoesNotGrow(t *testing.T) {
 			require.LessOrEqual(t, most, 2*(tc.alive+1)+unlinkAfter+1, "deleted children are remembered")
 			require.Same(t, kept, m.Get([]string{"kept"}))
 
-			m.First()
+			first(m)
 			require.Equal(t, tc.alive+1, remembered(m), "deleted children are still linked")
 			require.Zero(t, m.removed.Load())
 		})

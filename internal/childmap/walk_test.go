@@ -4,6 +4,7 @@ package childmap
 
 import (
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -13,10 +14,44 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// all is a walk as a loop wants it.
+func all[T any](m *Map[T]) iter.Seq[*Child[T]] {
+	return func(yield func(*Child[T]) bool) {
+		w := m.Walk()
+		defer w.End()
+		for c := w.Next(); c != nil && yield(c); c = w.Next() {
+		}
+	}
+}
+
+// first puts the children in order and returns the first.
+func first[T any](m *Map[T]) *Child[T] {
+	w := m.Walk()
+	defer w.End()
+	return w.Next()
+}
+
+func second[T any](m *Map[T]) *Child[T] {
+	w := m.Walk()
+	defer w.End()
+	w.Next()
+	return w.Next()
+}
+
+func deleteFunc[T any](m *Map[T], match func([]string) bool) int {
+	n := 0
+	for c := range all(m) {
+		if match(m.Values(c)) && m.Delete(c) {
+			n++
+		}
+	}
+	return n
+}
+
 // walk calls f for each child, and fails unless they come in strict order.
 func walk(t *testing.T, m *Map[item], f func(*Child[item])) {
 	before := ""
-	for c := m.First(); c != nil; c = c.Next() {
+	for c := range all(m) {
 		if c.Text() <= before {
 			t.Errorf("%s comes after %s", c.Text(), before)
 			return
@@ -28,7 +63,7 @@ func walk(t *testing.T, m *Map[item], f func(*Child[item])) {
 
 func walkedTexts(m *Map[item]) []string {
 	texts := []string{}
-	for c := m.First(); c != nil; c = c.Next() {
+	for c := range all(m) {
 		texts = append(texts, c.Text())
 	}
 	return texts
@@ -67,7 +102,7 @@ func TestWalkWhileOthersWrite(t *testing.T) {
 					m.Delete(c)
 				}
 				if i%200 == 0 {
-					m.DeleteFunc(func(values []string) bool { return values[0] == "passing" })
+					deleteFunc(m, func(values []string) bool { return values[0] == "passing" })
 				}
 				if c := m.Get([]string{"stay\n", fmt.Sprint(r.IntN(staying))}); !stays[c] {
 					t.Error("a child that stays was not found")
@@ -113,7 +148,7 @@ func TestWalkWhileOthersWrite(t *testing.T) {
 	close(done)
 	walking.Wait()
 
-	m.DeleteFunc(func(values []string) bool { return values[0] == "passing" })
+	deleteFunc(m, func(values []string) bool { return values[0] == "passing" })
 	require.Equal(t, staying+writers*rounds, m.Len())
 	require.Len(t, walkedTexts(m), m.Len())
 	require.Equal(t, m.Len(), remembered(m))
@@ -204,20 +239,27 @@ func TestWalkFromDeletedChild(t *testing.T) {
 	for _, id := range []string{"a", "b", "c", "d", "e"} {
 		children = append(children, m.GetOrCreate([]string{id}))
 	}
-	at := m.First().Next()
-	require.Same(t, children[1], at)
+	w := m.Walk()
+	require.Same(t, children[0], w.Next())
+	require.Same(t, children[1], w.Next())
 	m.Delete(children[1])
 	m.Delete(children[2])
-	m.First()
+	first(m)
 	m.GetOrCreate([]string{"cc"}) // may be met or not
 	m.Delete(children[3])
-	m.First()
-	next := at.Next()
+	first(m)
+	next := w.Next()
 	if next != nil && next.Text() == `id="cc"` {
-		next = next.Next()
+		next = w.Next()
 	}
 	require.Same(t, children[4], next)
-	require.Nil(t, next.Next())
+	require.Nil(t, w.Next())
+	require.Same(t, children[3], children[2].next.Load(), "cut while a walker might stand on it")
+	w.End()
+	for _, c := range children[1:4] {
+		require.Nil(t, c.next.Load(), "%s holds what followed it", c.Text())
+	}
+	require.Equal(t, []string{`id="a"`, `id="cc"`, `id="e"`}, walkedTexts(m))
 }
 
 func TestFirstPutsInOrder(t *testing.T) {
@@ -244,14 +286,14 @@ func TestFirstPutsInOrder(t *testing.T) {
 				require.True(t, m.Delete(m.Get([]string{id})))
 			}
 			require.Equal(t, int64(len(tc.remove)), m.removed.Load())
-			m.First()
+			first(m)
 			require.Zero(t, m.removed.Load())
 			require.Equal(t, len(tc.create)-len(tc.remove), remembered(m), "the deleted are still linked")
 			for _, id := range tc.then {
 				m.GetOrCreate([]string{id})
 			}
 			got := []string{}
-			for c := m.First(); c != nil; c = c.Next() {
+			for c := range all(m) {
 				got = append(got, m.Values(c)[0])
 			}
 			require.Equal(t, tc.want, got)
@@ -267,14 +309,14 @@ func TestRecreatedChildReplacesItself(t *testing.T) {
 	m.GetOrCreate([]string{"z"})
 	for i := range 20 {
 		if i%3 == 0 {
-			m.First()
+			first(m)
 		}
 		if c := m.Get([]string{"m"}); c != nil {
 			m.Delete(c)
 		}
 		c := m.GetOrCreate([]string{"m"})
 		if i%2 == 0 {
-			require.Same(t, c, m.First().Next())
+			require.Same(t, c, second(m))
 		}
 	}
 	require.Equal(t, []string{`id="a"`, `id="m"`, `id="z"`}, walkedTexts(m))
@@ -319,4 +361,30 @@ func TestSortChain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who keeps a deleted child keeps nothing else, however many follow it.
+func TestDeletedChildHoldsNothing(t *testing.T) {
+	m := newMap("id")
+	var kept []*Child[item]
+	old := m.Walk() // a walk that goes on for long delays it, but not for ever
+	for i := range 5000 {
+		c := m.GetOrCreate([]string{fmt.Sprintf("%06d", i)})
+		if i%7 == 0 {
+			overlapping := m.Walk()
+			old.End()
+			old = overlapping
+		}
+		require.True(t, m.Delete(c))
+		if i%500 == 0 {
+			kept = append(kept, c)
+		}
+	}
+	old.End()
+	first(m)
+	for _, c := range kept {
+		require.Nil(t, c.next.Load())
+	}
+	require.Equal(t, [2][]*Child[item]{}, m.walks.retired)
+	require.Equal(t, [2]int{}, m.walks.walking)
 }

@@ -13,19 +13,13 @@ import (
 
 // memory returns how many bytes a sketch links to.
 func memory(s *Sketch) uintptr {
-	bytes := uintptr(cap(s.pages)) * unsafe.Sizeof(s.pages[0])
-	for _, p := range s.pages {
-		if p != nil {
-			bytes += unsafe.Sizeof(*p)
-		}
-	}
-	return bytes
+	return uintptr(cap(s.pages))*unsafe.Sizeof(page{}) + uintptr(len(s.pages))*pageBins*4
 }
 
 func TestSizes(t *testing.T) {
 	word := unsafe.Sizeof(uintptr(0))
-	require.Equal(t, 4*word, unsafe.Sizeof(Sketch{}))
-	require.Equal(t, uintptr(64), unsafe.Sizeof(page{}))
+	require.Equal(t, 2*word, unsafe.Sizeof(page{}))
+	require.LessOrEqual(t, unsafe.Sizeof(Sketch{}), uintptr(56))
 }
 
 // The package comment states what memory goes by, and the most that it can be.
@@ -35,7 +29,7 @@ func TestMemory(t *testing.T) {
 		for range 1000 {
 			s.Add(3.7)
 		}
-		require.LessOrEqual(t, memory(&s), unsafe.Sizeof(page{})+unsafe.Sizeof(s.pages[0]))
+		require.LessOrEqual(t, memory(&s), uintptr(80))
 	})
 	t.Run("one power of two", func(t *testing.T) {
 		var s Sketch
@@ -43,7 +37,7 @@ func TestMemory(t *testing.T) {
 			s.Add(1 + float64(i)/1000)
 		}
 		// Bins are numbered from 1, so the first one may lie on a page before.
-		require.LessOrEqual(t, memory(&s), 5*(unsafe.Sizeof(page{})+unsafe.Sizeof(s.pages[0])))
+		require.LessOrEqual(t, memory(&s), uintptr(8*16+5*64))
 	})
 	t.Run("latencies", func(t *testing.T) {
 		r := rand.New(rand.NewPCG(11, 12))
@@ -51,11 +45,17 @@ func TestMemory(t *testing.T) {
 		for range 100_000 {
 			s.Add(0.020 * math.Exp(r.NormFloat64()/2))
 		}
-		require.LessOrEqual(t, memory(&s), uintptr(2048))
+		require.LessOrEqual(t, memory(&s), uintptr(2304))
+	})
+	t.Run("far apart", func(t *testing.T) {
+		var s Sketch
+		for _, v := range []float64{0, -1, 1, math.Inf(1), math.Inf(-1), 5e-324, math.MaxFloat64} {
+			s.Add(v)
+		}
+		require.LessOrEqual(t, memory(&s), uintptr(7*80+8*16))
 	})
 	t.Run("every magnitude", func(t *testing.T) {
 		var s Sketch
-		pages := 0
 		s.Add(math.Inf(1))
 		s.Add(math.Inf(-1))
 		for u := uint64(0); u <= math.Float64bits(math.Inf(1)); u += 1 << binShift {
@@ -69,15 +69,11 @@ func TestMemory(t *testing.T) {
 		for b := -bin(math.Inf(1)); b <= bin(math.Inf(1)); b++ {
 			s.Add(middle(b))
 		}
-		for _, p := range s.pages {
-			if p != nil {
-				pages++
-			}
-		}
-		require.Equal(t, bin(math.Inf(1))>>4, -s.first-1)
+		pages := len(s.pages)
+		require.Equal(t, bin(math.Inf(1))>>4, -s.pages[0].number-1)
 		// The few pages that are missing lie between the least subnormals.
 		require.InDelta(t, 2*(bin(math.Inf(1))>>4)+2, pages, 30)
-		require.LessOrEqual(t, float64(memory(&s)), 1.2*(1<<20))
+		require.LessOrEqual(t, float64(memory(&s)), 1.5*(1<<20))
 
 		s.Clear()
 		require.Zero(t, memory(&s), "that much must not be kept")

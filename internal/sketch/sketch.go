@@ -8,14 +8,17 @@
 // an observed value of that rank, for all float64 values, negative, subnormal and
 // infinite ones included. Sketches add up.
 //
-// Memory goes by the range of the values, not by their number: 256 bytes for
-// each power of two that occurs (in quarters), so a kilobyte or two for
-// latencies, and at most 1.2 MiB when every magnitude of float64 occurs.
+// Memory goes by the range of the values, not by their number: 80 bytes for each
+// quarter of a power of two that occurs, so a kilobyte or two for latencies, and
+// about 1.5 MiB if every magnitude of float64 occurs.
 //
 // The types here are for one goroutine at a time.
 package sketch
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // MaxError is the largest relative error of an estimate: half a bin's width over
 // its middle, 1/129.
@@ -34,97 +37,106 @@ const (
 )
 
 // page counts the values of 16 neighbouring bins. A count that is full stays.
-type page [pageBins]uint32
+type page struct {
+	number int // the page holds the bins from number*pageBins on
+	counts *[pageBins]uint32
+}
 
 // Sketch is a histogram of exponential bins. The zero Sketch is empty.
 type Sketch struct {
-	pages []*page // pages[i] holds the bins from (first+i)*pageBins on; nil: none counted
-	first int
+	pages    []page // by number; a page stands for a bin that was counted, or was before Clear
+	last     int    // the page counted in last: values come in clusters
+	min, max float64
+	used     bool // something was counted, so min and max mean something
 }
 
 // Add counts v, which must not be NaN.
 func (s *Sketch) Add(v float64) {
 	b := bin(v)
 	// Both the page and the bin within round towards negative infinity.
-	i := b>>4 - s.first
-	if uint(i) >= uint(len(s.pages)) || s.pages[i] == nil {
-		i = s.grow(b >> 4)
-	}
-	if n := &s.pages[i][b&(pageBins-1)]; *n != math.MaxUint32 {
+	if n := &s.page(b >> 4)[b&(pageBins-1)]; *n != math.MaxUint32 {
 		*n++
+	}
+	s.extend(v, v)
+}
+
+func (s *Sketch) extend(low, high float64) {
+	if !s.used {
+		s.used, s.min, s.max = true, low, high
+		return
+	}
+	if low < s.min {
+		s.min = low
+	}
+	if high > s.max {
+		s.max = high
 	}
 }
 
-// grow makes room for a page and returns its index.
-func (s *Sketch) grow(p int) int {
-	if len(s.pages) == 0 {
-		s.pages, s.first = make([]*page, 1), p
+// page returns the counts of a page, which is made if there is none.
+func (s *Sketch) page(number int) *[pageBins]uint32 {
+	if s.last < len(s.pages) && s.pages[s.last].number == number {
+		return s.pages[s.last].counts
 	}
-	if n := len(s.pages); p < s.first || p >= s.first+n {
-		first, end := min(p, s.first), max(p+1, s.first+n)
-		wider := make([]*page, end-first)
-		copy(wider[s.first-first:], s.pages)
-		s.pages, s.first = wider, first
+	low, high := 0, len(s.pages)
+	for low < high {
+		if middle := int(uint(low+high) / 2); s.pages[middle].number < number {
+			low = middle + 1
+		} else {
+			high = middle
+		}
 	}
-	if s.pages[p-s.first] == nil {
-		s.pages[p-s.first] = new(page)
+	if low == len(s.pages) || s.pages[low].number != number {
+		s.pages = slices.Insert(s.pages, low, page{number, new([pageBins]uint32)})
 	}
-	return p - s.first
+	s.last = low
+	return s.pages[low].counts
 }
 
 // Clear forgets all values and keeps the memory, unless it is more than a wide
 // range of values needs.
 func (s *Sketch) Clear() {
+	s.used = false
 	if len(s.pages) > 512 {
 		*s = Sketch{}
 	}
 	for _, p := range s.pages {
-		if p != nil {
-			*p = page{}
-		}
+		*p.counts = [pageBins]uint32{}
 	}
 }
 
 // Merge adds the counts of o.
 func (s *Sketch) Merge(o *Sketch) {
-	for i, from := range o.pages {
-		if from == nil {
-			continue
-		}
-		j := o.first + i - s.first
-		if uint(j) >= uint(len(s.pages)) || s.pages[j] == nil {
-			j = s.grow(o.first + i)
-		}
-		for k, n := range from {
-			sum := uint64(s.pages[j][k]) + uint64(n)
-			s.pages[j][k] = uint32(min(sum, math.MaxUint32))
+	if !o.used {
+		return
+	}
+	s.extend(o.min, o.max)
+	for _, from := range o.pages {
+		to := s.page(from.number)
+		for i, n := range from.counts {
+			to[i] = uint32(min(uint64(to[i])+uint64(n), math.MaxUint32))
 		}
 	}
 }
 
 // Quantiles writes to out[i] an estimate of the value whose rank is the fraction
 // qs[i] of all values, rounded up to the next whole rank: qs[i] = 0 asks for the
-// least value, 1 for the greatest. qs must be sorted and within [0, 1]. If the
-// sketch is empty all are NaN.
+// least value, 1 for the greatest; these two are exact. qs must be sorted and
+// within [0, 1]. If the sketch is empty all are NaN.
 func (s *Sketch) Quantiles(qs, out []float64) {
 	var total uint64
 	for _, p := range s.pages {
-		if p != nil {
-			for _, n := range p {
-				total += uint64(n)
-			}
+		for _, n := range p.counts {
+			total += uint64(n)
 		}
 	}
-	var seen uint64 // values up to and including bin b
+	var seen uint64 // values up to and including the bin
 	i := 0
-	for p := range s.pages {
-		if s.pages[p] == nil {
-			continue
-		}
-		for k, n := range s.pages[p] {
+	for _, p := range s.pages {
+		for k, n := range p.counts {
 			seen += uint64(n)
 			for n > 0 && i < len(qs) && seen >= max(1, uint64(math.Ceil(qs[i]*float64(total)))) {
-				out[i] = middle((s.first+p)*pageBins + k)
+				out[i] = s.clamp(middle(p.number*pageBins+k), qs[i])
 				i++
 			}
 		}
@@ -132,6 +144,17 @@ func (s *Sketch) Quantiles(qs, out []float64) {
 	for ; i < len(qs); i++ {
 		out[i] = math.NaN()
 	}
+}
+
+// clamp keeps an estimate within what was counted.
+func (s *Sketch) clamp(v, q float64) float64 {
+	switch {
+	case v < s.min || q == 0:
+		return s.min
+	case v > s.max || q == 1:
+		return s.max
+	}
+	return v
 }
 
 // bin returns the number of v's bin.

@@ -134,10 +134,10 @@ func TestMergeIsAddingAll(t *testing.T) {
 // counts returns the count of each bin that is not empty.
 func counts(s *Sketch) map[int]uint32 {
 	c := make(map[int]uint32)
-	for i, p := range s.pages {
-		for k := range pageBins {
-			if p != nil && p[k] > 0 {
-				c[(s.first+i)*pageBins+k] = p[k]
+	for _, p := range s.pages {
+		for k, n := range p.counts {
+			if n > 0 {
+				c[p.number*pageBins+k] = n
 			}
 		}
 	}
@@ -173,7 +173,7 @@ func TestFullCountsStay(t *testing.T) {
 			s.Add(8)
 			o.Add(1)
 			b := bin(1)
-			count := func(s *Sketch) *uint32 { return &s.pages[b>>4-s.first][b&(pageBins-1)] }
+			count := func(s *Sketch) *uint32 { return &s.page(b >> 4)[b&(pageBins-1)] }
 			*count(&s), *count(&o) = tc.count, tc.merged
 			s.Add(1)
 			s.Merge(&o)

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember_test
+
+import (
+	"go/doc/comment"
+	"go/parser"
+	"go/token"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The README's program is a program, and its session happens as it says.
+func TestReadme(t *testing.T) {
+	readme := readText(t, "README.md")
+	program := fencedBlock(t, readme, "go")
+	source := readText(t, filepath.Join("examples", "hello", "main.go"))
+	require.Equal(t, source[strings.Index(source, "package main\n"):], program)
+
+	addr := runServer(t, "./examples/hello")
+	var got strings.Builder
+	session := fencedBlock(t, readme, "console")
+	for line := range strings.Lines(session) {
+		command, ok := strings.CutPrefix(line, "$ curl -s localhost:8080")
+		if !ok {
+			continue
+		}
+		got.WriteString(line)
+		path, pattern, _ := strings.Cut(strings.TrimSpace(command), " | grep ")
+		resp, err := http.Get("http://" + addr + path)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		require.NoError(t, err)
+		for answer := range strings.Lines(string(body)) {
+			if strings.Contains(answer, pattern) {
+				got.WriteString(answer)
+			}
+		}
+	}
+	// How long the request took differs.
+	sum := regexp.MustCompile(`(?m)^(http_request_duration_seconds_sum) .+$`)
+	require.Len(t, sum.FindAllString(session, -1), 1)
+	require.Equal(t, sum.ReplaceAllString(session, "$1 #"), sum.ReplaceAllString(got.String(), "$1 #"))
+}
+
+// Every piece of code and every output in the package's documentation is in an
+// example.
+func TestTour(t *testing.T) {
+	flat := func(s string) string {
+		var b strings.Builder
+		for line := range strings.Lines(s) {
+			b.WriteString(strings.TrimPrefix(strings.TrimSpace(line), "// "))
+			b.WriteByte('\n')
+		}
+		return b.String()
+	}
+	examples := flat(readText(t, "example_test.go"))
+	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, parser.ParseComments)
+	require.NoError(t, err)
+	blocks := 0
+	for _, b := range new(comment.Parser).Parse(file.Doc.Text()).Content {
+		if code, ok := b.(*comment.Code); ok {
+			require.True(t, strings.Contains(examples, flat(code.Text)), "in no example:\n%s", code.Text)
+			blocks++
+		}
+	}
+	require.Greater(t, blocks, 5)
+}
+
+func readText(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return string(b)
+}
+
+// fencedBlock returns the text of the only fenced block of a language.
+func fencedBlock(t *testing.T, markdown, language string) string {
+	t.Helper()
+	parts := strings.Split(markdown, "```"+language+"\n")
+	require.Len(t, parts, 2)
+	text, _, ok := strings.Cut(parts[1], "```\n")
+	require.True(t, ok)
+	return text
+}
+
+// runServer runs an HTTP server until the test ends, and returns its address.
+func runServer(t *testing.T, dir string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "program.exe")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := free.Addr().String()
+	free.Close()
+	cmd := exec.Command(program, "-addr", addr)
+	cmd.Stderr = os.Stderr
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	}, 20*time.Second, 10*time.Millisecond)
+	return addr
+}
