@@ -382,13 +382,14 @@ func (s *registryState) claim(f *familyInfo) {
 // name and kind would write too.
 func (s *registryState) checkClaims(name string, kind metric.Kind) error {
 	for _, w := range claims(name, kind) {
-		for _, other := range s.claimed[w] {
-			kindOf := metric.Counter // as all of Ember's own are
-			if f := s.families[other]; f != nil {
-				kindOf = f.kind
-			}
-			return fmt.Errorf("ember: %v %q collides with %v %q: both write %q", kind, name, kindOf, other, w)
+		if len(s.claimed[w]) == 0 {
+			continue
 		}
+		other, otherKind := s.claimed[w][0], metric.Counter // as all of Ember's own are
+		if f := s.families[other]; f != nil {
+			otherKind = f.kind
+		}
+		return fmt.Errorf("ember: %v %q collides with %v %q: both write %q", kind, name, otherKind, other, w)
 	}
 	return nil
 }

@@ -154,15 +154,20 @@ func (v *vec[T, P]) With(values ...string) *T {
 	if v.fixed == nil {
 		return &v.children.GetOrCreate(values).Item
 	}
-	var buf [16]string
-	return &v.children.GetOrCreate(v.complete(buf[:0], values)).Item
+	return &v.child(values, true).Item
 }
 
 // WithLabels is With for values by label name. It panics unless labels has exactly
 // the vector's labels.
 func (v *vec[T, P]) WithLabels(labels Labels) *T {
-	var buf [16]string
-	values := append(buf[:0], make([]string, v.free)...)[:0]
+	if len(labels) != v.free {
+		panic(v.labelsError(labels))
+	}
+	if len(v.def.Labels) > stackValues {
+		return v.wideWithLabels(labels)
+	}
+	var values [stackValues]string
+	n := 0
 	for i, name := range v.def.Labels {
 		if v.isFixed(i) {
 			continue
@@ -171,10 +176,24 @@ func (v *vec[T, P]) WithLabels(labels Labels) *T {
 		if !ok {
 			panic(v.labelsError(labels))
 		}
-		values = append(values, value)
+		values[n] = value
+		n++
 	}
-	if len(labels) != v.free {
-		panic(v.labelsError(labels))
+	return v.With(values[:n]...)
+}
+
+// wideWithLabels is WithLabels for more values than fit on the stack.
+func (v *vec[T, P]) wideWithLabels(labels Labels) *T {
+	values := make([]string, 0, v.free)
+	for i, name := range v.def.Labels {
+		if v.isFixed(i) {
+			continue
+		}
+		value, ok := labels[name]
+		if !ok {
+			panic(v.labelsError(labels))
+		}
+		values = append(values, strings.Clone(value))
 	}
 	return v.With(values...)
 }
@@ -200,8 +219,7 @@ func (v *vec[T, P]) lookup(values []string) *childmap.Child[T] {
 	if len(values) != v.free {
 		return nil
 	}
-	var buf [16]string
-	return v.children.Get(v.complete(buf[:0], values))
+	return v.child(values, false)
 }
 
 // Delete removes a series and reports whether there was one. Who still holds its
@@ -333,9 +351,7 @@ func (v *vec[T, P]) setFunc(f func() float64, values []string) {
 	if len(values) != v.free {
 		panic(v.countError(values))
 	}
-	var buf [16]string
-	values = v.complete(buf[:0], values)
-	for !v.setChildFunc(f, v.children.GetOrCreate(values)) {
+	for !v.setChildFunc(f, v.child(values, true)) {
 		// Deleted in between: start the series anew.
 	}
 }
@@ -358,19 +374,50 @@ func (v *vec[T, P]) setChildFunc(f func() float64, c *childmap.Child[T]) bool {
 	return true
 }
 
-// complete appends to buf the values of all labels, curried ones included.
-func (v *vec[T, P]) complete(buf, values []string) []string {
-	if v.fixed == nil {
-		return values
-	}
-	for _, f := range v.fixed {
-		if f != nil {
-			buf = append(buf, *f)
+// stackValues is how many label values are put together on the stack.
+const stackValues = 16
+
+// child returns the child of these values and the curried ones. Only if create is
+// set does it create one; else the result may be nil.
+//
+// The values must not escape, or the strings that callers build for a call would
+// all live on the heap. To the compiler a value escapes that is appended, or stored
+// through a slice or a pointer, but not one that is stored in a local array.
+func (v *vec[T, P]) child(values []string, create bool) *childmap.Child[T] {
+	if v.fixed != nil {
+		if len(v.fixed) > stackValues {
+			values = v.wideValues(values)
 		} else {
-			buf, values = append(buf, values[0]), values[1:]
+			var all [stackValues]string
+			next := 0
+			for i, f := range v.fixed {
+				if f != nil {
+					all[i] = *f
+				} else {
+					all[i] = values[next]
+					next++
+				}
+			}
+			values = all[:len(v.fixed)]
 		}
 	}
-	return buf
+	if create {
+		return v.children.GetOrCreate(values)
+	}
+	return v.children.Get(values)
+}
+
+// wideValues returns the values of all labels, curried ones included, on the heap.
+func (v *vec[T, P]) wideValues(values []string) []string {
+	all := make([]string, 0, len(v.fixed))
+	for _, f := range v.fixed {
+		if f != nil {
+			all = append(all, *f)
+		} else {
+			all, values = append(all, strings.Clone(values[0])), values[1:]
+		}
+	}
+	return all
 }
 
 func (v *vec[T, P]) isFixed(i int) bool { return v.fixed != nil && v.fixed[i] != nil }

@@ -77,11 +77,30 @@ func (s *Syntax) equal(text string, plain bool, values []string) bool {
 	at := 0
 	for i, v := range values {
 		at += len(s.before[i])
-		end := at + len(v)
-		if end >= len(text) || text[at:end] != v || text[end] != '"' || text[at-1] != '"' {
+		n := len(v)
+		if n >= len(text)-at || text[at-1] != '"' {
 			return false
 		}
-		at = end
+		t := text[at:]
+		if t[n] != '"' {
+			return false
+		}
+		// Values are short, and a call costs more than comparing 16 bytes.
+		differ := false
+		switch {
+		case n > 16:
+			differ = t[:n] != v
+		case n >= 8:
+			differ = load64(t) != load64(v) || load64(t[n-8:]) != load64(v[n-8:])
+		case n >= 4:
+			differ = load32(t) != load32(v) || load32(t[n-4:]) != load32(v[n-4:])
+		case n > 0:
+			differ = t[0] != v[0] || t[n>>1] != v[n>>1] || t[n-1] != v[n-1]
+		}
+		if differ {
+			return false
+		}
+		at += n
 	}
 	return at == len(text)-1 || len(values) == 0
 }
