@@ -83,13 +83,13 @@ type handler struct {
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Vary", "Accept, Accept-Encoding")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
+		header.Set("Allow", "GET, HEAD")
 		http.Error(w, fmt.Sprintf("ember: method %s is not allowed here, only GET and HEAD", r.Method), http.StatusMethodNotAllowed)
 		return
 	}
-	header := w.Header()
-	header.Set("Vary", "Accept, Accept-Encoding")
 	encoding := negotiateEncoding(r.Header.Values("Accept-Encoding"), !h.opts.DisableCompression)
 	if encoding == notAcceptable {
 		http.Error(w, fmt.Sprintf("ember: none of gzip and identity is acceptable by Accept-Encoding %q", r.Header.Values("Accept-Encoding")), http.StatusNotAcceptable)

@@ -40,6 +40,7 @@ type Block struct {
 // blockStripes are the further shards: Stripes() of them, each stride words
 // long, in one piece.
 type blockStripes struct {
+	picker
 	words  []uint64
 	stride uint // n rounded up to whole lines
 	count  uint // a power of two
@@ -95,13 +96,14 @@ func (b *Block) acquireSlow(n int) (int, []uint64) {
 		}
 		s = b.spreadOut(n)
 	}
-	i := here(s.count)
+	i := s.pick(s.count)
 	for {
 		for range s.count {
 			p := &s.words[i*s.stride]
 			if take(p) {
 				return int(i) + 1, unsafe.Slice(p, n)
 			}
+			s.met()
 			i = (i + 1) & (s.count - 1)
 		}
 		runtime.Gosched()

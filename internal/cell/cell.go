@@ -19,6 +19,7 @@ package cell
 import (
 	"math/bits"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -43,15 +44,41 @@ var stripes = func() int {
 // power of two, eight for each core, so that two busy goroutines seldom share.
 func Stripes() int { return stripes }
 
-// here picks one of n, a power of two up to maxStripes, by hashing the address of
-// the caller's stack. Each goroutine has a stack of its own, of 2 KiB or more, so
-// goroutines mostly differ and one goroutine mostly stays the same: all that a
-// stripe needs. It costs about a nanosecond and asks nothing of the runtime. A
-// stack that moves changes the answer, which costs a cache miss and nothing else.
-func here(n uint) uint {
+// picker chooses a stripe for the calling goroutine, by hashing the address of its
+// stack. Each goroutine has a stack of its own, of 2 KiB or more, so goroutines
+// mostly differ and one goroutine mostly stays the same: all that a stripe needs. It
+// costs about a nanosecond and asks nothing of the runtime. A stack that moves
+// changes the answer, which costs a cache miss and nothing else.
+//
+// Two busy goroutines whose stacks hash alike would meet for ever. So who meets
+// somebody on a stripe says so with met, and after a while all are shuffled: a few
+// times, since with more busy goroutines than stripes it is of no use.
+type picker struct {
+	shuffle atomic.Uint64 // goes into the hash
+	meets   atomic.Uint32 // calls of met
+}
+
+const (
+	meetsPerShuffle = 8
+	maxMeets        = 16 * meetsPerShuffle
+)
+
+// pick returns a number below n, which is a power of two up to maxStripes.
+func (p *picker) pick(n uint) uint {
 	var x byte
 	// The address is only hashed, never turned back into a pointer. Multiplying
 	// by the golden ratio puts stacks that lie side by side far apart.
-	a := uint64(uintptr(unsafe.Pointer(&x))) >> 11
+	a := uint64(uintptr(unsafe.Pointer(&x)))>>11 ^ p.shuffle.Load()
 	return uint(a*0x9e3779b97f4a7c15>>57) * n / maxStripes
+}
+
+// met notes that the caller found somebody else on its stripe.
+func (p *picker) met() {
+	if p.meets.Load() >= maxMeets {
+		return // not even to be counted: writing here costs all others a cache miss
+	}
+	if p.meets.Add(1)%meetsPerShuffle == 0 {
+		// Any number will do that changes which stacks collide.
+		p.shuffle.Add(0x5851f42d4c957f2d)
+	}
 }

@@ -91,7 +91,7 @@ func TestStripes(t *testing.T) {
 	require.Equal(t, n, Stripes(), "must not follow GOMAXPROCS")
 }
 
-func TestHereSpreadsGoroutines(t *testing.T) {
+func TestPickSpreadsGoroutines(t *testing.T) {
 	for _, n := range []uint{8, 16, 128} {
 		t.Run(strconv.Itoa(int(n)), func(t *testing.T) {
 			goroutines := 16 * int(n)
@@ -114,16 +114,17 @@ func TestHereSpreadsGoroutines(t *testing.T) {
 	}
 }
 
-// picksOf returns what here(n) says in each of so many goroutines that all live
+// picksOf returns what pick(n) says in each of so many goroutines that all live
 // at the same time.
 func picksOf(goroutines int, n uint) []uint {
+	var p picker
 	picks := make([]uint, goroutines)
 	var picked, done sync.WaitGroup
 	picked.Add(goroutines)
 	all := make(chan struct{})
 	for i := range picks {
 		done.Go(func() {
-			picks[i] = here(n)
+			picks[i] = p.pick(n)
 			picked.Done()
 			<-all
 		})
@@ -134,20 +135,40 @@ func picksOf(goroutines int, n uint) []uint {
 	return picks
 }
 
-func TestHereStaysTheSame(t *testing.T) {
-	changes, last := 0, here(maxStripes)
+func TestPickStaysTheSame(t *testing.T) {
+	var p picker
+	changes, last := 0, p.pick(maxStripes)
 	for range 1000 {
-		if i := here(maxStripes); i != last {
+		if i := p.pick(maxStripes); i != last {
 			changes, last = changes+1, i
 		}
 	}
 	require.LessOrEqual(t, changes, 10, "a goroutine should mostly stay on its stripe")
 }
 
-func TestHereIsInRange(t *testing.T) {
+func TestPickIsInRange(t *testing.T) {
 	for n := uint(1); n <= maxStripes; n *= 2 {
 		for _, p := range picksOf(200, n) {
 			require.Less(t, p, n)
 		}
+	}
+}
+
+// Two goroutines that meet are parted, but a crowd is not shuffled for ever.
+func TestMeetingShuffles(t *testing.T) {
+	for _, n := range []uint{8, 16, maxStripes} {
+		var p picker
+		// A goroutine always meets itself, so the picks alone must change.
+		picks := map[uint]bool{}
+		shuffles, last := 0, p.shuffle.Load()
+		for range 10 * maxMeets {
+			picks[p.pick(n)] = true
+			p.met()
+			if s := p.shuffle.Load(); s != last {
+				shuffles, last = shuffles+1, s
+			}
+		}
+		require.Equal(t, maxMeets/meetsPerShuffle, shuffles)
+		require.Greater(t, len(picks), 4, "of %d", n)
 	}
 }

@@ -21,9 +21,15 @@ type TotalWords struct {
 // nothing between: the probe watches the word for as long as a few additions
 // take, and spreads the total if somebody else changes it meanwhile.
 type Total struct {
-	at     atomic.Pointer[TotalWords]    // set by Init
-	spread atomic.Pointer[[]totalStripe] // set once, by the writer that found contention
-	own    TotalWords                    // where at points unless Init was told otherwise
+	at     atomic.Pointer[TotalWords]   // set by Init
+	spread atomic.Pointer[totalStripes] // set once, by the writer that found contention
+	own    TotalWords                   // where at points unless Init was told otherwise
+}
+
+// totalStripes are Stripes() further places to add to.
+type totalStripes struct {
+	picker
+	stripes []totalStripe
 }
 
 // totalStripe is one stripe, alone on its line.
@@ -62,33 +68,35 @@ func (t *Total) Inc() {
 // looks for contention.
 //
 //go:noinline
-func (t *Total) incSlow(s *[]totalStripe) {
+func (t *Total) incSlow(s *totalStripes) {
 	if s == nil {
 		t.probe()
 		return
 	}
-	pick(*s).n.Add(1)
+	s.add(1)
 }
 
 // AddWhole adds n.
 func (t *Total) AddWhole(n uint64) {
 	if s := t.spread.Load(); s != nil {
-		pick(*s).n.Add(n)
+		s.add(n)
 		return
 	}
-	// An addition of many would skip over multiples of probeEvery, so what
-	// counts here is whether it passed one.
-	if after := t.at.Load().n.Add(n); after&(probeEvery-1) < n {
+	if passedProbe(t.at.Load().n.Add(n), n) {
 		t.probe()
 	}
 }
+
+// passedProbe reports whether the addition of n that led to sum passed a multiple
+// of probeEvery.
+func passedProbe(sum, n uint64) bool { return sum&(probeEvery-1) < n }
 
 // Add adds v, which must not be NaN.
 func (t *Total) Add(v float64) {
 	s := t.spread.Load()
 	w := t.at.Load()
 	if s != nil {
-		w = &pick(*s).TotalWords
+		w = &s.stripe().TotalWords
 	}
 	for {
 		old := w.f.Load()
@@ -98,58 +106,62 @@ func (t *Total) Add(v float64) {
 		// A failed swap is contention seen: nothing to probe for.
 		if s == nil {
 			s = t.spreadOut()
-			w = &pick(*s).TotalWords
+		} else {
+			s.met()
 		}
+		w = &s.stripe().TotalWords
 	}
 }
 
-// Whole returns the sum of all whole additions, Load the sum of everything.
-// Neither is a snapshot of one instant; each is at least what it was at any
-// earlier call, as long as only positive values are added.
-func (t *Total) Whole() uint64 {
-	n := t.at.Load().n.Load()
-	if s := t.spread.Load(); s != nil {
-		for i := range *s {
-			n += (*s)[i].n.Load()
-		}
-	}
-	return n
+// stripe returns the stripe of the calling goroutine.
+func (s *totalStripes) stripe() *totalStripe {
+	return &s.stripes[s.pick(uint(len(s.stripes)))]
 }
 
-// Load returns the sum of all additions.
+func (s *totalStripes) add(n uint64) {
+	w := &s.stripe().n
+	if sum := w.Add(n); passedProbe(sum, n) && contended(w) {
+		s.met()
+	}
+}
+
+// Load returns the sum of all additions. It is not a snapshot of one instant, but
+// at least what it was at any earlier call, as long as only positive values are
+// added.
 func (t *Total) Load() float64 {
 	w := t.at.Load()
 	n, f := w.n.Load(), math.Float64frombits(w.f.Load())
 	if s := t.spread.Load(); s != nil {
-		for i := range *s {
-			n += (*s)[i].n.Load()
-			f += math.Float64frombits((*s)[i].f.Load())
+		for i := range s.stripes {
+			n += s.stripes[i].n.Load()
+			f += math.Float64frombits(s.stripes[i].f.Load())
 		}
 	}
 	return float64(n) + f
 }
 
-// probe spreads t if another goroutine adds to it while it watches.
+// probe spreads t if another goroutine adds to it meanwhile.
 func (t *Total) probe() {
-	w := t.at.Load()
-	n := w.n.Load()
+	if contended(&t.at.Load().n) {
+		t.spreadOut()
+	}
+}
+
+// contended reports whether somebody else changes w while it watches.
+func contended(w *atomic.Uint64) bool {
+	n := w.Load()
 	for range probeLoads {
-		if w.n.Load() != n {
-			t.spreadOut()
-			return
+		if w.Load() != n {
+			return true
 		}
 	}
+	return false
 }
 
-func (t *Total) spreadOut() *[]totalStripe {
-	s := make([]totalStripe, Stripes())
-	if !t.spread.CompareAndSwap(nil, &s) {
+func (t *Total) spreadOut() *totalStripes {
+	s := &totalStripes{stripes: make([]totalStripe, Stripes())}
+	if !t.spread.CompareAndSwap(nil, s) {
 		return t.spread.Load()
 	}
-	return &s
-}
-
-// pick returns the stripe of the calling goroutine.
-func pick(s []totalStripe) *totalStripe {
-	return &s[here(uint(len(s)))]
+	return s
 }

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package benchmarks_test
+
+import (
+	"bytes"
+	"math"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const manyName = "requests_total"
+
+// mostGrowth is by how much Ember promises that a scrape lets the process grow at
+// most, whatever the number of series.
+const mostGrowth = 8 << 20
+
+// TestMillionSeries is what must hold with 1,000,000 series in one vector. Under
+// the race detector it makes do with fewer.
+func TestMillionSeries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds and some hundred MB")
+	}
+	t.Run("creating never waits", creatingNeverWaits)
+	t.Run("memory stays", func(t *testing.T) {
+		if raceEnabled {
+			t.Skip("weighs the race detector's memory too")
+		}
+		for i, grown := range growth(t, newEmber()) {
+			require.Less(t, grown.heap, uint64(mostGrowth), "heap, scrape %d", i+1)
+			require.Less(t, grown.resident, uint64(mostGrowth), "resident memory, scrape %d", i+1)
+		}
+	})
+	t.Run("longest wait", func(t *testing.T) {
+		s := newEmber()
+		s.counters(manyName, manySeries)
+		longestWait(t, s.handler(false), func(l *labels) { s.counter.With(string(l.method), string(l.path), string(l.status)) })
+	})
+}
+
+// TestMillionSeriesOfClientGolang measures the same for comparison.
+func TestMillionSeriesOfClientGolang(t *testing.T) {
+	if !*million {
+		t.Skip("only with -million")
+	}
+	t.Run("memory", func(t *testing.T) { growth(t, newClient()) })
+	t.Run("longest wait", func(t *testing.T) {
+		s := newClient()
+		s.counters(manyName, manySeries)
+		longestWait(t, s.handler(false), func(l *labels) {
+			s.counter.WithLabelValues(string(l.method), string(l.path), string(l.status))
+		})
+	})
+}
+
+// creatingNeverWaits scrapes with a client that stops reading half-way, and goes
+// on only after series were created and another client has scraped everything. If
+// any of them waited for the first client, the test would never end.
+func creatingNeverWaits(t *testing.T) {
+	const more = 10_000
+	s := newEmber()
+	s.counters(manyName, manySeries)
+	h := s.handler(false)
+
+	half, resume, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	slow := &lineCounter{discard: newDiscard(), at: manySeries / 2, reached: func() {
+		close(half)
+		<-resume
+	}}
+	go func() {
+		defer close(done)
+		h.ServeHTTP(slow, scrapeRequest(false))
+	}()
+	<-half
+
+	l := newLabels()
+	for i := range more {
+		l.series(manySeries + i)
+		s.counter.With(string(l.method), string(l.path), string(l.status)).Inc()
+	}
+	require.Equal(t, manySeries+more, s.counter.Len())
+	quick := &lineCounter{discard: newDiscard()}
+	h.ServeHTTP(quick, scrapeRequest(false))
+	require.Equal(t, manySeries+more, quick.samples)
+
+	close(resume)
+	<-done
+	require.Equal(t, http.StatusOK, slow.status)
+	require.GreaterOrEqual(t, slow.samples, manySeries, "what was there before is complete")
+	require.LessOrEqual(t, slow.samples, manySeries+more)
+}
+
+// lineCounter counts samples, and calls reached once there are at of them.
+type lineCounter struct {
+	*discard
+	samples int
+	at      int
+	reached func()
+}
+
+func (c *lineCounter) Write(p []byte) (int, error) {
+	c.samples += bytes.Count(p, []byte{'\n'}) - bytes.Count(p, []byte("# "))
+	if c.reached != nil && c.samples >= c.at {
+		c.reached()
+		c.reached = nil
+	}
+	return c.discard.Write(p)
+}
+
+// grown is by how much a scrape let the process grow: at its highest, from a
+// beginning without garbage.
+type grown struct{ heap, resident uint64 }
+
+// growth returns that for the first scrape of new series, and for a later one.
+func growth(t *testing.T, s service) (g [2]grown) {
+	s.counters(manyName, manySeries)
+	h := s.handler(false)
+	for i := range g {
+		debug.FreeOSMemory() // and collect garbage
+		w := &heapWatch{discard: newDiscard()}
+		w.look()
+		heap := w.highest
+		resident := forgetPeak(t)
+		start := time.Now()
+		h.ServeHTTP(w, scrapeRequest(false))
+		took := time.Since(start)
+		w.look()
+		g[i].heap = w.highest - heap
+		if resident < math.MaxUint64 {
+			g[i].resident = max(status(t, "VmHWM"), resident) - resident // the kernel's sums are approximate
+		}
+		t.Logf("scrape %d: %d bytes in %v; heap grew by %d KiB, resident memory by %d KiB",
+			i+1, w.written, took.Round(time.Millisecond), g[i].heap>>10, g[i].resident>>10)
+	}
+	return g
+}
+
+// heapWatch is a client that looks at the heap whenever it has got some more.
+type heapWatch struct {
+	*discard
+	highest  uint64 // bytes of all objects, garbage included
+	lookedAt int
+}
+
+func (w *heapWatch) Write(p []byte) (int, error) {
+	if w.written-w.lookedAt >= 32<<10 {
+		w.look()
+	}
+	return w.discard.Write(p)
+}
+
+func (w *heapWatch) look() {
+	w.lookedAt = w.written
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	w.highest = max(w.highest, s[0].Value.Uint64())
+}
+
+// forgetPeak makes the kernel take the process's resident memory for its peak, and
+// returns it. Where there is no such thing, it returns more than any peak.
+func forgetPeak(t *testing.T) uint64 {
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		t.Logf("resident memory is not measured: %v", err)
+		return math.MaxUint64
+	}
+	return status(t, "VmRSS")
+}
+
+// status returns a size from /proc/self/status.
+func status(t *testing.T, name string) uint64 {
+	text, err := os.ReadFile("/proc/self/status")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(text), "\n"+name+":")
+	require.True(t, found, "%s in %s", name, text)
+	line, _, _ := strings.Cut(rest, "\n")
+	kib, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(line, " kB")), 10, 64)
+	require.NoError(t, err)
+	return kib << 10
+}
+
+// longestWait creates series, about a thousand a second, for as long as two scrapes
+// last, the first of series that were never scraped. It logs how long the slowest
+// took. That is a time, with all that else runs on the machine in it: nothing is
+// asserted.
+func longestWait(t *testing.T, h http.Handler, create func(*labels)) {
+	done := make(chan time.Duration)
+	go func() {
+		start := time.Now()
+		for range 2 {
+			h.ServeHTTP(newDiscard(), scrapeRequest(false))
+		}
+		done <- time.Since(start)
+	}()
+	const pause = 100 * time.Microsecond
+	var longest time.Duration
+	l := newLabels()
+	for i := 0; ; i++ {
+		select {
+		case took := <-done:
+			t.Logf("two scrapes took %v; of %d series created meanwhile, the slowest took %v",
+				took.Round(time.Millisecond), i, longest)
+			return
+		default:
+		}
+		l.series(manySeries + i)
+		start := time.Now()
+		create(l)
+		longest = max(longest, time.Since(start))
+		time.Sleep(pause)
+	}
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package benchmarks_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	victoria "github.com/VictoriaMetrics/metrics"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/embermetrics/ember"
+)
+
+// service is a program with metrics, all of which have values, and a way to scrape
+// them. The same calls make the same metrics with each library.
+type service interface {
+	counters(name string, series int)   // with three labels
+	gauges(name string, series int)     // with two
+	histograms(name string, series int) // with two, and the default buckets
+	// summaries have one label and three quantiles, each of so many observations.
+	summaries(name string, series, observations int)
+	handler(gzip bool) http.Handler
+}
+
+// library makes services. Its name is that of the column in comparisons.
+type library string
+
+const (
+	emberLib    library = "ember"
+	clientLib   library = "client_golang"
+	victoriaLib library = "victoriametrics"
+)
+
+func (l library) service() service {
+	switch l {
+	case emberLib:
+		return newEmber()
+	case clientLib:
+		return newClient()
+	default:
+		return newVictoria()
+	}
+}
+
+// help is the same everywhere.
+const help = "What this counts, in one sentence of usual length."
+
+// counterValue, gaugeValue and histogramValues are what the i-th series has.
+func counterValue(i int) float64 { return float64(i * 37 % 1_000_003) }
+func gaugeValue(i int) float64   { return float64(i)*0.75 - 100 }
+
+func histogramValues(i int) []float64 { return latencies[i%1000 : i%1000+5] }
+
+type emberService struct {
+	reg     *ember.Registry
+	counter *ember.CounterVec // the last that was made
+}
+
+func newEmber() *emberService { return &emberService{reg: ember.NewRegistry()} }
+
+func (s *emberService) counters(name string, series int) {
+	s.counter = s.reg.NewCounterVec(ember.CounterOpts{Name: name, Help: help}, labelNames...)
+	l := newLabels()
+	for i := range series {
+		l.series(i)
+		s.counter.With(string(l.method), string(l.path), string(l.status)).Add(counterValue(i))
+	}
+}
+
+func (s *emberService) gauges(name string, series int) {
+	v := s.reg.NewGaugeVec(ember.GaugeOpts{Name: name, Help: help}, "path", "status")
+	l := newLabels()
+	for i := range series {
+		l.series(i * len(methods))
+		v.With(string(l.path), string(l.status)).Set(gaugeValue(i))
+	}
+}
+
+func (s *emberService) histograms(name string, series int) {
+	v := s.reg.NewHistogramVec(ember.HistogramOpts{Name: name, Help: help}, "path", "status")
+	l := newLabels()
+	for i := range series {
+		l.series(i * len(methods))
+		h := v.With(string(l.path), string(l.status))
+		for _, value := range histogramValues(i) {
+			h.Observe(value)
+		}
+	}
+}
+
+func (s *emberService) summaries(name string, series, observations int) {
+	v := s.reg.NewSummaryVec(ember.SummaryOpts{Name: name, Help: help, Quantiles: quantiles}, "path")
+	l := newLabels()
+	for i := range series {
+		l.series(i * len(methods) * len(statuses))
+		m := v.With(string(l.path))
+		for j := range observations {
+			m.Observe(latencies[j%len(latencies)])
+		}
+	}
+}
+
+func (s *emberService) handler(gzip bool) http.Handler {
+	return ember.HandlerFor(s.reg, ember.HandlerOpts{DisableCompression: !gzip})
+}
+
+type clientService struct {
+	reg     *prometheus.Registry
+	counter *prometheus.CounterVec // the last that was made
+}
+
+func newClient() *clientService { return &clientService{reg: prometheus.NewRegistry()} }
+
+func (s *clientService) counters(name string, series int) {
+	s.counter = prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labelNames)
+	s.reg.MustRegister(s.counter)
+	l := newLabels()
+	for i := range series {
+		l.series(i)
+		s.counter.WithLabelValues(string(l.method), string(l.path), string(l.status)).Add(counterValue(i))
+	}
+}
+
+func (s *clientService) gauges(name string, series int) {
+	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"path", "status"})
+	s.reg.MustRegister(v)
+	l := newLabels()
+	for i := range series {
+		l.series(i * len(methods))
+		v.WithLabelValues(string(l.path), string(l.status)).Set(gaugeValue(i))
+	}
+}
+
+func (s *clientService) histograms(name string, series int) {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help}, []string{"path", "status"})
+	s.reg.MustRegister(v)
+	l := newLabels()
+	for i := range series {
+		l.series(i * len(methods))
+		h := v.WithLabelValues(string(l.path), string(l.status))
+		for _, value := range histogramValues(i) {
+			h.Observe(value)
+		}
+	}
+}
+
+func (s *clientService) summaries(name string, series, observations int) {
+	v := prometheus.NewSummaryVec(prometheus.SummaryOpts{Name: name, Help: help, Objectives: objectives}, []string{"path"})
+	s.reg.MustRegister(v)
+	l := newLabels()
+	for i := range series {
+		l.series(i * len(methods) * len(statuses))
+		m := v.WithLabelValues(string(l.path))
+		for j := range observations {
+			m.Observe(latencies[j%len(latencies)])
+		}
+	}
+}
+
+func (s *clientService) handler(gzip bool) http.Handler {
+	return promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{DisableCompression: !gzip})
+}
+
+// victoriaService has counters only: VictoriaMetrics/metrics has no histogram with
+// fixed buckets, and leaves HTTP to its users.
+type victoriaService struct {
+	service // nil: panics for all that is not here
+	set     *victoria.Set
+}
+
+func newVictoria() *victoriaService { return &victoriaService{set: victoria.NewSet()} }
+
+func (s *victoriaService) counters(name string, series int) {
+	l := newLabels()
+	for i := range series {
+		l.series(i)
+		s.set.GetOrCreateCounter(l.victoria(name)).Set(uint64(counterValue(i)))
+	}
+}
+
+func (s *victoriaService) handler(bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.set.WritePrometheus(w) })
+}
+
+// counterSet and mixedSet are the two services of 10,000 series that are scraped.
+func counterSet(s service) { s.counters("requests_total", 10_000) }
+
+func mixedSet(s service) {
+	s.counters("requests_total", 2_000)
+	s.gauges("queue_length", 1_000)
+	s.histograms("request_seconds", 500) // of 14 series each
+}
+
+// scrapeRequest asks for the text format, so that all answer in the same.
+func scrapeRequest(gzip bool) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	r.Header.Set("Accept", "text/plain;version=0.0.4")
+	r.Header.Set("Accept-Encoding", "identity")
+	if gzip {
+		r.Header.Set("Accept-Encoding", "gzip")
+	}
+	return r
+}
+
+// The comparison is of the same work: both answer the same bytes.
+func TestServicesAnswerTheSame(t *testing.T) {
+	for name, fill := range map[string]func(service){"counters": counterSet, "mixed": mixedSet} {
+		t.Run(name, func(t *testing.T) {
+			body := func(s service) string {
+				fill(s)
+				w := httptest.NewRecorder()
+				s.handler(false).ServeHTTP(w, scrapeRequest(false))
+				require.Equal(t, http.StatusOK, w.Code)
+				return w.Body.String()
+			}
+			want, got := body(newClient()), body(newEmber())
+			require.True(t, want == got, "ember wrote %d bytes, client_golang %d; they differ", len(got), len(want))
+		})
+	}
+}
