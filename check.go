@@ -129,7 +129,8 @@ func claims(name string, kind metric.Kind) []string {
 }
 
 // checkAgree returns how a second description under one name contradicts the
-// first: all series of a family share kind, help, unit and label names.
+// first: all series of a family share kind, help, unit and label names, and which
+// of them are constant.
 func checkAgree(first, second *metric.Desc) error {
 	disagree := func(what string, a, b any) error {
 		return fmt.Errorf("ember: %q has the %s %v, but is registered with the %s %v", second.Name, what, b, what, a)
@@ -144,11 +145,18 @@ func checkAgree(first, second *metric.Desc) error {
 	if first.Unit != second.Unit {
 		return disagree("unit", quote(first.Unit), quote(second.Unit))
 	}
-	a, b := labelNames(first), labelNames(second)
-	slices.Sort(a)
-	slices.Sort(b)
-	if !slices.Equal(a, b) {
-		return disagree("labels", fmt.Sprintf("%q", a), fmt.Sprintf("%q", b))
+	// A series could stand in both if a label were constant in one alone.
+	names := func(d *metric.Desc) (constant, variable string) {
+		return fmt.Sprintf("%q", slices.Sorted(slices.Values(labelNames(&metric.Desc{ConstLabels: d.ConstLabels})))),
+			fmt.Sprintf("%q", slices.Sorted(slices.Values(d.Labels)))
+	}
+	firstConstant, firstVariable := names(first)
+	secondConstant, secondVariable := names(second)
+	if firstConstant != secondConstant {
+		return disagree("constant labels", firstConstant, secondConstant)
+	}
+	if firstVariable != secondVariable {
+		return disagree("labels", firstVariable, secondVariable)
 	}
 	return nil
 }

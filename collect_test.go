@@ -156,6 +156,14 @@ func TestDescribedCollectorMustKeepItsWord(t *testing.T) {
 		"other name": {metric.Desc{Name: "y", Kind: metric.Gauge}, `ember: gauge "x" was written, but not described`},
 		"other kind": {metric.Desc{Name: "x", Kind: metric.Counter}, `ember: "x" is a gauge, but a counter according to its description`},
 		"other help": {metric.Desc{Name: "x", Kind: metric.Gauge, Help: "H"}, `ember: "x" has the help "", but "H" according to its description`},
+		"other constant label": {
+			metric.Desc{Name: "x", Kind: metric.Gauge, ConstLabels: []metric.Label{label("a", "1")}},
+			`ember: x has not the labels of its description`,
+		},
+		"other label": {
+			metric.Desc{Name: "x", Kind: metric.Gauge, Labels: []string{"a"}},
+			`ember: x has not the labels of its description`,
+		},
 		"other unit": {metric.Desc{Name: "x", Kind: metric.Gauge, Unit: "s"}, `ember: "x" has the unit "", but "s" according to its description`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,7 @@ func (f Format) ContentType() string {
 // Gatherer is what can be exposed: a Registry, several of them (Gatherers), or
 // anything that builds families itself.
 //
-// Gather returns families sorted by name, and may return families beside an
+// Gather returns families in any order, and may return families beside an
 // error: those that could be had. The caller must not change them.
 type Gatherer interface {
 	Gather() ([]*metric.Family, error)

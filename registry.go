@@ -73,8 +73,8 @@ type registration struct {
 	in        *Registry   // whose prefix and labels it has
 	desc      metric.Desc // with these; empty if the collector describes nothing
 	part      *partInfo
-	first     *registration           // of the same call of Register
-	described map[string]*metric.Desc // of a collector: what it may write, by name before the prefix; nil: anything
+	first     *registration            // of the same call of Register
+	described map[string][]metric.Desc // of a collector: what it may write, by name, both without in's prefix and labels; nil: anything
 
 	run collectorRun // of a collector
 }
@@ -236,10 +236,12 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 		return nil
 	}
 	if _, ok := c.(instrument); !ok {
-		regs[0].described = make(map[string]*metric.Desc)
+		regs[0].described = make(map[string][]metric.Desc)
 		for _, reg := range regs {
-			name := strings.TrimPrefix(reg.desc.Name, r.prefix)
-			regs[0].described[name] = &reg.desc
+			d := reg.desc
+			d.Name = strings.TrimPrefix(d.Name, r.prefix)
+			d.ConstLabels = d.ConstLabels[len(r.labels):]
+			regs[0].described[d.Name] = append(regs[0].described[d.Name], d)
 		}
 	}
 	fresh := make(map[string]*family)
@@ -282,6 +284,10 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 		return err
 	}
 	for _, other := range f.members {
+		// What a collector will write is known only when it does.
+		if (other.part.def == nil) != (reg.part.def == nil) {
+			return fmt.Errorf("ember: %q is registered by a %T, so a %T cannot write to it too", f.name, other.collector, reg.collector)
+		}
 		if sameLabels(other.desc.ConstLabels, reg.desc.ConstLabels) {
 			return &AlreadyRegisteredError{Name: seriesName(f.name, other.part.text), Existing: other.collector, New: reg.collector}
 		}

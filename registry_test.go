@@ -182,8 +182,13 @@ func TestCollisions(t *testing.T) {
 		},
 		"labels": {
 			ember.NewGaugeVec(ember.GaugeOpts{Name: "x"}, "b", "a"), ember.NewGaugeVec(ember.GaugeOpts{Name: "x", ConstLabels: ember.Labels{"c": "1"}}, "a"),
-			`ember: "x" has the labels ["a" "c"], but is registered with the labels ["a" "b"]`,
-			`ember: "x" has the labels ["a" "b"], but is registered with the labels ["a" "c"]`,
+			`ember: "x" has the constant labels ["c"], but is registered with the constant labels []`,
+			`ember: "x" has the constant labels [], but is registered with the constant labels ["c"]`,
+		},
+		"other labels": {
+			ember.NewGaugeVec(ember.GaugeOpts{Name: "x"}, "b", "a"), ember.NewGaugeVec(ember.GaugeOpts{Name: "x"}, "a"),
+			`ember: "x" has the labels ["a"], but is registered with the labels ["a" "b"]`,
+			`ember: "x" has the labels ["a" "b"], but is registered with the labels ["a"]`,
 		},
 		"the same": {
 			gauge("x"), gauge("x"),
@@ -196,7 +201,9 @@ func TestCollisions(t *testing.T) {
 		},
 		"constant where the other varies": {
 			ember.NewGaugeVec(ember.GaugeOpts{Name: "x", ConstLabels: ember.Labels{"a": "1"}}, "b"),
-			ember.NewGaugeVec(ember.GaugeOpts{Name: "x", ConstLabels: ember.Labels{"b": "1"}}, "a"), "", "",
+			ember.NewGaugeVec(ember.GaugeOpts{Name: "x", ConstLabels: ember.Labels{"b": "1"}}, "a"),
+			`ember: "x" has the constant labels ["b"], but is registered with the constant labels ["a"]`,
+			`ember: "x" has the constant labels ["a"], but is registered with the constant labels ["b"]`,
 		},
 		"described": {
 			describer{{Name: "x", Kind: metric.Histogram}},
@@ -204,11 +211,16 @@ func TestCollisions(t *testing.T) {
 			`ember: gauge "x_sum" collides with histogram "x": both write "x_sum"`,
 			`ember: histogram "x" collides with gauge "x_sum": both write "x_sum"`,
 		},
+		"described and an instrument": {
+			describer{{Name: "x", Kind: metric.Gauge, ConstLabels: []metric.Label{{Name: "a", Value: "1"}}}},
+			ember.NewGauge(ember.GaugeOpts{Name: "x", ConstLabels: ember.Labels{"a": "2"}}),
+			`ember: "x" is registered by a ember_test.describer, so a *ember.Gauge cannot write to it too`,
+			`ember: "x" is registered by a *ember.Gauge, so a ember_test.describer cannot write to it too`,
+		},
 		"described the same": {
-			describer{{Name: "x", Kind: metric.Gauge}},
-			gauge("x"),
+			describer{{Name: "x", Kind: metric.Gauge}}, describer{{Name: "x", Kind: metric.Gauge}},
 			`ember: x is already registered, by a ember_test.describer`,
-			`ember: x is already registered, by a *ember.Gauge`,
+			`ember: x is already registered, by a ember_test.describer`,
 		},
 	} {
 		check := func(t *testing.T, first, second ember.Collector, want string) {

@@ -243,11 +243,7 @@ func (m *merger) check(reg *registration, f *metric.Family) error {
 		return err
 	}
 	if reg.described != nil {
-		d := reg.described[f.Name]
-		if d == nil {
-			return fmt.Errorf("ember: %v %q was written, but not described", f.Kind, f.Name)
-		}
-		return agree(&familyInfo{name: d.Name, help: d.Help, unit: d.Unit, kind: d.Kind}, f, "its description")
+		return checkDescribed(reg.described[f.Name], f)
 	}
 	name := reg.in.prefix + f.Name
 	m.r.mu.Lock()
@@ -261,6 +257,36 @@ func (m *merger) check(reg *registration, f *metric.Family) error {
 		}
 	}
 	return nil
+}
+
+// checkDescribed refuses a family that is not as its collector described it.
+func checkDescribed(descs []metric.Desc, f *metric.Family) error {
+	if len(descs) == 0 {
+		return fmt.Errorf("ember: %v %q was written, but not described", f.Kind, f.Name)
+	}
+	d := descs[0] // the others agree
+	if err := agree(&familyInfo{name: d.Name, help: d.Help, unit: d.Unit, kind: d.Kind}, f, "its description"); err != nil {
+		return err
+	}
+	for _, p := range f.Points {
+		if !slices.ContainsFunc(descs, func(d metric.Desc) bool { return fits(&d, p.Labels) }) {
+			return fmt.Errorf("ember: %s has not the labels of its description", seriesName(f.Name, string(appendLabels(nil, p.Labels))))
+		}
+	}
+	return nil
+}
+
+// fits reports whether labels are those that d describes.
+func fits(d *metric.Desc, labels []metric.Label) bool {
+	if len(labels) != len(d.ConstLabels)+len(d.Labels) {
+		return false
+	}
+	for _, l := range labels {
+		if !slices.Contains(d.ConstLabels, l) && !slices.Contains(d.Labels, l.Name) {
+			return false
+		}
+	}
+	return true
 }
 
 func agree(known *familyInfo, f *metric.Family, source string) error {

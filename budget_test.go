@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !race
+
+package ember_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/embermetrics/ember"
+)
+
+// requireNoAllocations fails if f allocates, even once in thousands of calls.
+func requireNoAllocations(t *testing.T, f func()) {
+	t.Helper()
+	for range 100 { // what is kept from the first calls on is no matter
+		f()
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection allocates too
+	total := testing.AllocsPerRun(1, func() {
+		for range 3000 {
+			f()
+		}
+	})
+	require.Zero(t, total, "in 3000 calls")
+}
+
+// every is one instrument of each kind, and their vectors by the number of labels.
+type every struct {
+	counter    *ember.Counter
+	gauge      *ember.Gauge
+	histogram  *ember.Histogram
+	many       *ember.Histogram
+	summary    *ember.Summary
+	quantiles  *ember.Summary
+	counters   [5]*ember.CounterVec
+	gauges     [5]*ember.GaugeVec
+	histograms [5]*ember.HistogramVec
+	summaries  [5]*ember.SummaryVec
+}
+
+func newEvery() *every {
+	e := &every{
+		counter:   ember.NewCounter(ember.CounterOpts{Name: "c_total"}),
+		gauge:     ember.NewGauge(ember.GaugeOpts{Name: "g"}),
+		histogram: ember.NewHistogram(ember.HistogramOpts{Name: "h"}),
+		many:      ember.NewHistogram(ember.HistogramOpts{Name: "m", Buckets: ember.LinearBuckets(0, 1, 100)}),
+		summary:   ember.NewSummary(ember.SummaryOpts{Name: "s"}),
+		quantiles: ember.NewSummary(ember.SummaryOpts{Name: "q", Quantiles: []float64{0.5, 0.99}, MaxAge: time.Hour}),
+	}
+	for n := range e.counters {
+		labels := []string{"a", "b", "c", "d"}[:n]
+		e.counters[n] = ember.NewCounterVec(ember.CounterOpts{Name: "c_total"}, labels...)
+		e.gauges[n] = ember.NewGaugeVec(ember.GaugeOpts{Name: "g"}, labels...)
+		e.histograms[n] = ember.NewHistogramVec(ember.HistogramOpts{Name: "h"}, labels...)
+		e.summaries[n] = ember.NewSummaryVec(ember.SummaryOpts{Name: "s"}, labels...)
+	}
+	return e
+}
+
+func TestUpdatesDoNotAllocate(t *testing.T) {
+	e := newEvery()
+	v := 0.25
+	for name, f := range map[string]func(){
+		"Counter.Inc":                 func() { e.counter.Inc() },
+		"Counter.Add, whole":          func() { e.counter.Add(3) },
+		"Counter.Add, fraction":       func() { e.counter.Add(0.5) },
+		"Counter.Add, large":          func() { e.counter.Add(1 << 40) },
+		"Counter.Value":               func() { e.counter.Value() },
+		"Gauge.Set":                   func() { e.gauge.Set(2.5) },
+		"Gauge.Add":                   func() { e.gauge.Add(2.5) },
+		"Gauge.Sub":                   func() { e.gauge.Sub(2.5) },
+		"Gauge.Inc":                   func() { e.gauge.Inc() },
+		"Gauge.Dec":                   func() { e.gauge.Dec() },
+		"Gauge.SetToCurrentTime":      func() { e.gauge.SetToCurrentTime() },
+		"Gauge.Track":                 func() { defer e.gauge.Track()() },
+		"Gauge.Value":                 func() { e.gauge.Value() },
+		"Histogram.Observe":           func() { e.histogram.Observe(0.2) },
+		"Histogram.Observe, +Inf":     func() { e.histogram.Observe(math.Inf(1)) },
+		"Histogram.Observe, many":     func() { e.many.Observe(50) },
+		"Histogram.ObserveDuration":   func() { e.histogram.ObserveDuration(time.Second) },
+		"Histogram.Start, Stop":       func() { defer e.histogram.Start().Stop() },
+		"Histogram.Start, no defer":   func() { t := e.histogram.Start(); t.Stop() },
+		"Histogram.Start, Discard":    func() { t := e.histogram.Start(); defer t.Stop(); t.Discard() },
+		"Histogram.Time":              func() { e.histogram.Time(func() { v++ }) },
+		"Summary.Observe":             func() { e.summary.Observe(0.2) },
+		"Summary.ObserveDuration":     func() { e.summary.ObserveDuration(time.Second) },
+		"Summary.Start, Stop":         func() { defer e.summary.Start().Stop() },
+		"Summary.Start, Discard":      func() { t := e.summary.Start(); defer t.Stop(); t.Discard() },
+		"Summary.Time":                func() { e.summary.Time(func() { v++ }) },
+		"Summary.Observe, quantiles":  func() { e.quantiles.Observe(0.2) },
+		"Summary.Observe, wide range": func() { e.quantiles.Observe(math.Ldexp(1, int(v)&63-32)); v++ },
+	} {
+		t.Run(name, func(t *testing.T) { requireNoAllocations(t, f) })
+	}
+}
+
+func TestLookupsDoNotAllocate(t *testing.T) {
+	e := newEvery()
+	for name, f := range map[string]func(){
+		"counter, 0":   func() { e.counters[0].With().Inc() },
+		"counter, 1":   func() { e.counters[1].With("GET").Inc() },
+		"counter, 2":   func() { e.counters[2].With("GET", "/users/{id}").Inc() },
+		"counter, 3":   func() { e.counters[3].With("GET", "/users/{id}", "200").Inc() },
+		"counter, 4":   func() { e.counters[4].With("GET", "/users/{id}", "200", "\n").Inc() },
+		"gauge, 1":     func() { e.gauges[1].With("GET").Inc() },
+		"gauge, 2":     func() { e.gauges[2].With("GET", "/users/{id}").Set(1) },
+		"gauge, 3":     func() { e.gauges[3].With("GET", "/users/{id}", "200").Inc() },
+		"gauge, 4":     func() { e.gauges[4].With("GET", "/users/{id}", "200", "\n").Inc() },
+		"histogram, 1": func() { e.histograms[1].With("GET").Observe(1) },
+		"histogram, 2": func() { e.histograms[2].With("GET", "/users/{id}").Observe(1) },
+		"histogram, 3": func() { e.histograms[3].With("GET", "/users/{id}", "200").Observe(1) },
+		"histogram, 4": func() { e.histograms[4].With("GET", "/users/{id}", "200", "\n").Observe(1) },
+		"summary, 1":   func() { e.summaries[1].With("GET").Observe(1) },
+		"summary, 2":   func() { e.summaries[2].With("GET", "/users/{id}").Observe(1) },
+		"summary, 3":   func() { e.summaries[3].With("GET", "/users/{id}", "200").Observe(1) },
+		"summary, 4":   func() { e.summaries[4].With("GET", "/users/{id}", "200", "\n").Observe(1) },
+		"timed":        func() { defer e.histograms[2].With("GET", "/users/{id}").Start().Stop() },
+		"tracked":      func() { defer e.gauges[2].With("GET", "/users/{id}").Track()() },
+		"labels, counter": func() {
+			e.counters[3].WithLabels(ember.Labels{"a": "GET", "b": "/users/{id}", "c": "200"}).Inc()
+		},
+		"labels, gauge":     func() { e.gauges[1].WithLabels(ember.Labels{"a": "GET"}).Inc() },
+		"labels, histogram": func() { e.histograms[2].WithLabels(ember.Labels{"a": "GET", "b": "200"}).Observe(1) },
+		"labels, summary": func() {
+			e.summaries[4].WithLabels(ember.Labels{"a": "GET", "b": "/users/{id}", "c": "200", "d": "x"}).Observe(1)
+		},
+		"Get, counter":      func() { c, _ := e.counters[2].Get("GET", "200"); c.Inc() },
+		"Get, gauge":        func() { g, _ := e.gauges[2].Get("GET", "200"); g.Inc() },
+		"Get, histogram":    func() { h, _ := e.histograms[2].Get("GET", "200"); h.Observe(1) },
+		"Get, summary":      func() { s, _ := e.summaries[2].Get("GET", "200"); s.Observe(1) },
+		"Lookup, counter":   func() { e.counters[2].Lookup("GET", "200") },
+		"Lookup, gauge":     func() { e.gauges[2].Lookup("GET", "200") },
+		"Lookup, histogram": func() { e.histograms[2].Lookup("GET", "200") },
+		"Lookup, summary":   func() { e.summaries[2].Lookup("GET", "200") },
+		"Lookup, no such":   func() { e.counters[2].Lookup("GET", "404") },
+		"Len":               func() { e.counters[2].Len() },
+	} {
+		t.Run(name, func(t *testing.T) { requireNoAllocations(t, f) })
+	}
+}
+
+// Label values that were built for the call can stay on the caller's stack.
+func TestLookupsLeaveValuesOnTheStack(t *testing.T) {
+	e := newEvery()
+	b := []byte("/users/1234567890")
+	for name, f := range map[string]func(){
+		"counter, 1":   func() { e.counters[1].With(string(b)).Inc() },
+		"counter, 2":   func() { e.counters[2].With("GET", string(b)).Inc() },
+		"counter, 3":   func() { e.counters[3].With(string(b[:3]), string(b), string(b[7:10])).Inc() },
+		"counter, 4":   func() { e.counters[4].With(string(b[:3]), string(b), string(b[7:10]), string(b[8:])).Inc() },
+		"gauge, 2":     func() { e.gauges[2].With(string(b), string(b[2:])).Inc() },
+		"histogram, 2": func() { e.histograms[2].With(string(b), string(b[2:])).Observe(1) },
+		"summary, 2":   func() { e.summaries[2].With(string(b), string(b[2:])).Observe(1) },
+		"Get":          func() { c, _ := e.counters[2].Get(string(b), string(b[2:])); c.Inc() },
+		"Lookup":       func() { e.counters[2].Lookup(string(b), string(b[2:])) },
+	} {
+		t.Run(name, func(t *testing.T) { requireNoAllocations(t, f) })
+	}
+}
+
+func TestCurriedLookupsDoNotAllocate(t *testing.T) {
+	e := newEvery()
+	c, err := e.counters[4].Curry(ember.Labels{"b": "/users/{id}", "d": "x"})
+	require.NoError(t, err)
+	g, err := e.gauges[2].Curry(ember.Labels{"a": "1"})
+	require.NoError(t, err)
+	h, err := e.histograms[3].Curry(ember.Labels{"a": "GET"})
+	require.NoError(t, err)
+	s, err := e.summaries[3].Curry(ember.Labels{"a": "1", "b": "2", "c": "3"})
+	require.NoError(t, err)
+	b := []byte("/users/1234567890")
+	for name, f := range map[string]func(){
+		"counter":         func() { c.With("GET", "200").Inc() },
+		"counter, labels": func() { c.WithLabels(ember.Labels{"a": "GET", "c": "200"}).Inc() },
+		"counter, built":  func() { c.With(string(b[:3]), string(b)).Inc() },
+		"counter, Get":    func() { x, _ := c.Get("GET", "200"); x.Inc() },
+		"counter, Lookup": func() { c.Lookup("GET", "200") },
+		"gauge":           func() { g.With("GET").Inc() },
+		"histogram":       func() { h.With("GET", "200").Observe(1) },
+		"summary, all":    func() { s.With().Observe(1) },
+	} {
+		t.Run(name, func(t *testing.T) { requireNoAllocations(t, f) })
+	}
+}
+
+// A scrape allocates the same few times however many series there are.
+func TestScrapesDoNotAllocatePerSeries(t *testing.T) {
+	for name, fill := range map[string]func(reg *ember.Registry, n int){
+		"counters": func(reg *ember.Registry, n int) {
+			v := reg.NewCounterVec(ember.CounterOpts{Name: "x_total", Help: "Help."}, "a", "b")
+			for i := range n {
+				v.With(strconv.Itoa(i), "\n").Add(float64(i) * 1.25)
+			}
+		},
+		"gauges": func(reg *ember.Registry, n int) {
+			v := reg.NewGaugeVec(ember.GaugeOpts{Name: "x", Help: "Help."}, "a")
+			for i := range n {
+				v.With(strconv.Itoa(i)).Set(1 / float64(i))
+			}
+		},
+		"histograms": func(reg *ember.Registry, n int) {
+			v := reg.NewHistogramVec(ember.HistogramOpts{Name: "x", Help: "Help."}, "a")
+			for i := range n {
+				v.With(strconv.Itoa(i)).Observe(float64(i) / 7)
+			}
+		},
+		"summaries": func(reg *ember.Registry, n int) {
+			v := reg.NewSummaryVec(ember.SummaryOpts{Name: "x", Help: "Help."}, "a")
+			for i := range n {
+				v.With(strconv.Itoa(i)).Observe(float64(i) / 7)
+			}
+		},
+		"summaries with quantiles": func(reg *ember.Registry, n int) {
+			v := reg.NewSummaryVec(ember.SummaryOpts{Name: "x", Help: "Help.", Quantiles: []float64{0.5, 0.99}, MaxAge: time.Hour}, "a")
+			for i := range n {
+				v.With(strconv.Itoa(i)).Observe(float64(i%100) / 7)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it would empty the pools
+			var want float64
+			for _, n := range []int{10, 1000, 50_000} {
+				reg := ember.NewRegistry()
+				fill(reg, n)
+				got := testing.AllocsPerRun(3, func() {
+					if err := ember.WriteText(io.Discard, reg); err != nil {
+						t.Fatal(err)
+					}
+				})
+				t.Logf("%d series: %g allocations", n, got)
+				if want == 0 {
+					want = got
+				}
+				require.Equal(t, want, got, "%d series", n)
+			}
+			require.LessOrEqual(t, want, 30.0)
+		})
+	}
+}
+
+// What each series costs is also in the benchmarks; these are the types alone.
+func TestSizes(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("sizes are those of 64-bit platforms")
+	}
+	require.Equal(t, 40, int(unsafe.Sizeof(ember.Counter{})))
+	require.Equal(t, 24, int(unsafe.Sizeof(ember.Gauge{})))
+	require.Equal(t, 40, int(unsafe.Sizeof(ember.Histogram{})))
+	require.Equal(t, 48, int(unsafe.Sizeof(ember.Summary{})))
+	require.Equal(t, 8, int(unsafe.Sizeof(ember.Timer{})))
+}
+
+// A counter with three labels costs at most 260 bytes, everything included.
+func TestBytesPerSeries(t *testing.T) {
+	const n = 50_000
+	v := ember.NewCounterVec(ember.CounterOpts{Name: "x_total"}, "method", "path", "status")
+	before := heap()
+	for i := range n {
+		v.With("GET", fmt.Sprintf("/api/v1/users/%d", i), "200").Inc()
+	}
+	require.NoError(t, ember.WriteText(io.Discard, registryOf(t, v)))
+	perSeries := float64(heap()-before) / n
+	t.Logf("%.0f bytes", perSeries)
+	require.LessOrEqual(t, perSeries, 260.0)
+	require.Greater(t, perSeries, 100.0, "something was not measured")
+	require.Equal(t, n, v.Len())
+}
+
+func registryOf(t *testing.T, c ember.Collector) *ember.Registry {
+	t.Helper()
+	reg := ember.NewRegistry()
+	require.NoError(t, reg.Register(c))
+	return reg
+}
+
+// heap returns the bytes in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// The hottest functions must stay small enough to be inlined. Timers need Start
+// inlined, or they would be allocated.
+func TestInlining(t *testing.T) {
+	if testing.Short() {
+		t.Skip("asks the compiler")
+	}
+	out, err := exec.Command("go", "build", "-gcflags=-m", ".").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, f := range []string{
+		"(*Counter).Inc", "(*Counter).Value",
+		"(*Gauge).Set", "(*Gauge).Add", "(*Gauge).Sub", "(*Gauge).Inc", "(*Gauge).Dec", "(*Gauge).Track", "(*Gauge).Value",
+		"(*Histogram).Start", "(*Summary).Start", "Timer.Discard",
+	} {
+		pattern := regexp.MustCompile(`: can inline ` + regexp.QuoteMeta(f) + `\n`)
+		require.True(t, pattern.Match(bytes.ReplaceAll(out, []byte("\r"), nil)), "%s is not inlined any more", f)
+	}
+}
