@@ -59,6 +59,7 @@ type layout struct {
 	*definition
 	bounds []float64 // strictly increasing, finite
 	le     []string  // the label of each bound and of +Inf, as text has it: le="0.5"
+	index  boundIndex
 }
 
 func newLayout(d *definition, bounds []float64) *layout {
@@ -71,7 +72,7 @@ func newLayout(d *definition, bounds []float64) *layout {
 		checked = DefBuckets // Observe must still work
 	}
 	bounds = slices.Clone(checked)
-	return &layout{definition: d, bounds: bounds, le: boundLabels(bounds)}
+	return &layout{definition: d, bounds: bounds, le: boundLabels(bounds), index: newBoundIndex(bounds)}
 }
 
 // boundLabels renders the label of each bound, and of +Inf.
@@ -86,23 +87,60 @@ func boundLabels(bounds []float64) []string {
 // find returns the index of the bucket that v falls into: the first whose bound
 // is not below v, or the last, for +Inf.
 func (l *layout) find(v float64) int {
-	bounds := l.bounds
-	low := 0
-	// A scan beats a search while it stays within a cache line or two.
-	for n := len(bounds); n > 16; n = len(bounds) {
-		if half := n / 2; bounds[half-1] < v {
-			low += half
-			bounds = bounds[half:]
+	cell := int(math.Float64bits(v)>>l.index.shift) - l.index.first
+	if uint(cell) >= uint(len(l.index.start)) {
+		return search(l.bounds, v)
+	}
+	i := int(l.index.start[cell])
+	for i < len(l.bounds) && l.bounds[i] < v {
+		i++
+	}
+	return i
+}
+
+// boundIndex says where among the bounds to look for a value, by the leading bits
+// of the value: its exponent and some of its mantissa, which divide the positive
+// numbers into cells. In all but a few cells one comparison is left to do.
+type boundIndex struct {
+	shift uint     // how many bits are not leading
+	first int      // the cell of the least positive bound
+	start []uint16 // for each cell from there to that of the last bound: the first bound not below it
+}
+
+// indexCells bounds the size of an index; bounds over a wider range have larger
+// cells.
+const indexCells = 512
+
+func newBoundIndex(bounds []float64) boundIndex {
+	n := len(bounds)
+	least := search(bounds, math.SmallestNonzeroFloat64)
+	if least == n || n > math.MaxUint16 {
+		return boundIndex{}
+	}
+	x := boundIndex{shift: 48} // 16 cells to a power of two
+	cell := func(v float64) int { return int(math.Float64bits(v) >> x.shift) }
+	for cell(bounds[n-1])-cell(bounds[least]) >= indexCells {
+		x.shift++
+	}
+	x.first = cell(bounds[least])
+	x.start = make([]uint16, cell(bounds[n-1])-x.first+1)
+	for i := range x.start {
+		x.start[i] = uint16(search(bounds, math.Float64frombits(uint64(x.first+i)<<x.shift)))
+	}
+	return x
+}
+
+// search returns the index of the first bound that is not below v.
+func search(bounds []float64, v float64) int {
+	low, high := 0, len(bounds)
+	for low < high {
+		if middle := int(uint(low+high) / 2); bounds[middle] < v {
+			low = middle + 1
 		} else {
-			bounds = bounds[:half]
+			high = middle
 		}
 	}
-	for i, b := range bounds {
-		if v <= b {
-			return low + i
-		}
-	}
-	return low + len(bounds)
+	return low
 }
 
 func isInf(v float64, sign int) bool { return math.IsInf(v, sign) }

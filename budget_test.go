@@ -260,8 +260,8 @@ func TestSizes(t *testing.T) {
 	}
 	require.Equal(t, 40, int(unsafe.Sizeof(ember.Counter{})))
 	require.Equal(t, 24, int(unsafe.Sizeof(ember.Gauge{})))
-	require.Equal(t, 40, int(unsafe.Sizeof(ember.Histogram{})))
-	require.Equal(t, 48, int(unsafe.Sizeof(ember.Summary{})))
+	require.Equal(t, 32, int(unsafe.Sizeof(ember.Histogram{})))
+	require.Equal(t, 40, int(unsafe.Sizeof(ember.Summary{})))
 	require.Equal(t, 8, int(unsafe.Sizeof(ember.Timer{})))
 }
 

@@ -218,7 +218,8 @@ func TestCollisions(t *testing.T) {
 			`ember: "x" is registered by a *ember.Gauge, so a ember_test.describer cannot write to it too`,
 		},
 		"described the same": {
-			describer{{Name: "x", Kind: metric.Gauge}}, describer{{Name: "x", Kind: metric.Gauge}},
+			describer{{Name: "x", Kind: metric.Gauge}},
+			describer{{Name: "x", Kind: metric.Gauge}},
 			`ember: x is already registered, by a ember_test.describer`,
 			`ember: x is already registered, by a ember_test.describer`,
 		},

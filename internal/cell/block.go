@@ -18,9 +18,10 @@ import (
 //	w[1]++
 //	b.Release(w)
 //
-// w[0] belongs to the block: odd while the shard is taken, it grows by two for
-// each time it was. So a reader that cannot take a shard, in another process
-// say, can still tell whether what it copied was whole.
+// w[0] belongs to the block: 1 while the shard is taken, else 0. A reader that
+// cannot take a shard, in another process say, can still tell whether what it copied
+// was whole, if every write makes some word grow: w[0] was 0 before and after, and a
+// second copy is the same.
 //
 // A writer is never kept waiting by one that lost its processor while holding a
 // shard: it spreads the block and takes another. Only while every stripe is held
@@ -29,12 +30,11 @@ type Block struct {
 	at     atomic.Pointer[uint64]       // the first shard's words; set by Init
 	spread atomic.Pointer[blockStripes] // set once, by the writer that found contention
 
-	// Written by whoever holds the first shard after having had to wait for it:
-	// how often that happened since the shard's version was as noted. They are
-	// atomic for the race detector's sake alone, which does not see that a shard
-	// is held if its words are not Go's memory.
-	waits      atomic.Uint32
-	waitsSince atomic.Uint64
+	// waits is how many writers have had to wait for the first shard since it was
+	// last read. Written by whoever holds it. It is atomic for the race detector's
+	// sake alone, which does not see that a shard is held if its words are not Go's
+	// memory.
+	waits atomic.Uint32
 }
 
 // blockStripes are the further shards: Stripes() of them, each stride words
@@ -51,10 +51,9 @@ const (
 	// takes the holder for descheduled: about the microseconds that a reader
 	// may need for a large block.
 	spinLoads = 2000
-	// A block spreads when spreadWaits writers had to wait within spreadWindow
-	// acquisitions.
-	spreadWaits  = 16
-	spreadWindow = 1024
+	// A block spreads when so many writers had to wait between two reads. That is
+	// nothing to a busy histogram, and more than chance brings about.
+	spreadWaits = 256
 )
 
 // Init makes b ready with its first shard at w, which must be len(w) zero words,
@@ -76,15 +75,9 @@ func (b *Block) Acquire(n int) (shard int, w []uint64) {
 func (b *Block) Release(w []uint64) { release(&w[0]) }
 
 // take tries once to take the shard at p.
-func take(p *uint64) bool {
-	v := atomic.LoadUint64(p)
-	return v&1 == 0 && atomic.CompareAndSwapUint64(p, v, v+1)
-}
+func take(p *uint64) bool { return atomic.CompareAndSwapUint64(p, 0, 1) }
 
-// release is for the holder alone, so nobody else writes *p meanwhile. It loads
-// atomically all the same, which is as cheap: others try to swap *p, and the race
-// detector takes a swap that fails for a write.
-func release(p *uint64) { atomic.StoreUint64(p, atomic.LoadUint64(p)+1) }
+func release(p *uint64) { atomic.StoreUint64(p, 0) }
 
 //go:noinline
 func (b *Block) acquireSlow(n int) (int, []uint64) {
@@ -114,13 +107,8 @@ func (b *Block) acquireSlow(n int) (int, []uint64) {
 // its holder is off the processor, or because writers meet here often.
 func (b *Block) wait(p *uint64) bool {
 	for range spinLoads {
-		if !take(p) {
+		if atomic.LoadUint64(p) != 0 || !take(p) {
 			continue
-		}
-		version := atomic.LoadUint64(p)
-		if version-b.waitsSince.Load() > 2*spreadWindow {
-			b.waits.Store(0)
-			b.waitsSince.Store(version)
 		}
 		if b.waits.Add(1) < spreadWaits {
 			return true
@@ -146,10 +134,13 @@ func (b *Block) spreadOut(n int) *blockStripes {
 // meanwhile.
 func (b *Block) Read(n int, f func(shard int, w []uint64)) {
 	visit := func(i int, p *uint64) {
-		for spins := 0; !take(p); spins++ {
-			if spins%spinLoads == spinLoads-1 {
+		for spins := 1; atomic.LoadUint64(p) != 0 || !take(p); spins++ {
+			if spins%spinLoads == 0 {
 				runtime.Gosched()
 			}
+		}
+		if i == 0 {
+			b.waits.Store(0)
 		}
 		f(i, unsafe.Slice(p, n))
 		release(p)

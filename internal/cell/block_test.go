@@ -35,8 +35,8 @@ func torn(w []uint64) string {
 	switch {
 	case len(w) != blockWords:
 		return "wrong length"
-	case atomic.LoadUint64(&w[0])&1 == 0:
-		return "version is even, so a writer may come in"
+	case atomic.LoadUint64(&w[0]) != 1:
+		return "it is not taken, so a writer may come in"
 	case w[2] != w[3]:
 		return "only one of the sums is written"
 	case buckets != w[1]:
@@ -45,7 +45,7 @@ func torn(w []uint64) string {
 	return ""
 }
 
-// blockTotals adds up the shards of b, leaving out the versions.
+// blockTotals adds up the shards of b, leaving out the first words.
 func blockTotals(b *Block, n int) []uint64 {
 	sums := make([]uint64, n)
 	b.Read(n, func(_ int, w []uint64) {
@@ -147,25 +147,44 @@ func TestBlockIsWholeAndExact(t *testing.T) {
 	}
 }
 
-func TestBlockVersionCountsHolders(t *testing.T) {
+func TestBlockFirstWord(t *testing.T) {
 	words := make([]uint64, blockWords)
 	var b Block
 	b.Init(words)
 	for range 5 {
 		require.Zero(t, observe(&b, 1))
+		require.Zero(t, words[0])
 	}
-	require.Equal(t, uint64(10), words[0])
-
 	shard, w := b.Acquire(blockWords)
 	require.Zero(t, shard)
 	require.Same(t, &words[0], &w[0])
 	require.Len(t, w, blockWords)
-	require.Equal(t, uint64(11), words[0])
+	require.Equal(t, uint64(1), words[0])
 	b.Release(w)
-	require.Equal(t, uint64(12), words[0])
+	require.Zero(t, words[0])
 
-	blockTotals(&b, blockWords)
-	require.Equal(t, uint64(14), words[0], "a reader holds a shard too")
+	b.Read(blockWords, func(_ int, w []uint64) {
+		require.Equal(t, uint64(1), w[0], "a reader holds a shard too")
+	})
+	require.Zero(t, words[0])
+}
+
+// Waiting now and then is no reason to spread, however often in all.
+func TestBlockForgetsWaitsWhenRead(t *testing.T) {
+	b := newBlock()
+	p := b.at.Load()
+	for range 10 {
+		for range spreadWaits - 1 {
+			require.True(t, b.wait(p))
+			release(p)
+		}
+		blockTotals(b, blockWords)
+	}
+	for range spreadWaits - 1 {
+		require.True(t, b.wait(p))
+		release(p)
+	}
+	require.False(t, b.wait(p))
 }
 
 func TestBlockAloneDoesNotSpread(t *testing.T) {
@@ -264,41 +283,6 @@ func TestBlockReadNumbersShardsAsAcquireDoes(t *testing.T) {
 		next++
 	})
 	require.Equal(t, 1+Stripes(), next)
-}
-
-// Having had to wait now and then is no reason to spread, having had to often is.
-func TestBlockSpreadsWhenWaitsAreFrequent(t *testing.T) {
-	// waitAfter waits for the first shard after so many writes.
-	waitAfter := func(b *Block, writes int) bool {
-		for range writes {
-			observe(b, 1)
-		}
-		p := b.at.Load()
-		if !b.wait(p) {
-			return false
-		}
-		release(p)
-		return true
-	}
-	for name, tc := range map[string]struct {
-		writes int // between two waits
-		want   int // waits that end with the shard, of at most 200
-	}{
-		"no writes between":  {0, spreadWaits - 1},
-		"few writes between": {10, spreadWaits - 1},
-		"often enough":       {spreadWindow/spreadWaits - 2, spreadWaits - 1},
-		"seldom":             {spreadWindow / 8, 200},
-		"hardly ever":        {2 * spreadWindow, 200},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b, waits := newBlock(), 0
-			for waits < 200 && waitAfter(b, tc.writes) {
-				waits++
-			}
-			require.Equal(t, tc.want, waits)
-			require.Zero(t, *b.at.Load()&1, "the shard is still taken")
-		})
-	}
 }
 
 func TestBlockSpreadsOnce(t *testing.T) {

@@ -23,7 +23,7 @@ func TestSizes(t *testing.T) {
 		"Total":       {unsafe.Sizeof(Total{}), 32, 24},
 		"TotalWords":  {unsafe.Sizeof(TotalWords{}), 16, 16},
 		"totalStripe": {unsafe.Sizeof(totalStripe{}), 128, 128},
-		"Block":       {unsafe.Sizeof(Block{}), 32, 24},
+		"Block":       {unsafe.Sizeof(Block{}), 24, 12},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := tc.want

@@ -67,6 +67,7 @@ type Map[T any] struct {
 	syntax *Syntax
 	init   func(*T)
 
+	front atomic.Pointer[front[T]] // nil until a child is found twice
 	table atomic.Pointer[table[T]] // read by anyone, replaced under mu
 	count atomic.Int64             // children in table; written under mu
 
@@ -113,7 +114,14 @@ func (m *Map[T]) getInvalid(values []string) *Child[T] {
 
 // GetOrCreate returns the child of values, creating it if there is none.
 func (m *Map[T]) GetOrCreate(values []string) *Child[T] {
+	a := addresses(values)
+	if f := m.front.Load(); f != nil {
+		if c := f.recall(a); c != nil && c.state.Load()&(escaped|deleted) == 0 && m.syntax.equalPlain(c.text, values) {
+			return c
+		}
+	}
 	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
+		m.remember(a, c)
 		return c
 	}
 	return m.create(values)

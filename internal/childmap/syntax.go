@@ -9,6 +9,7 @@ import "strings"
 // feed are escaped, as all text formats of Prometheus and OpenMetrics ask.
 type Syntax struct {
 	before []string // what stands before each value: a=" then ",b=" and so on
+	gaps   []int    // the lengths of before
 	size   int      // length of the text without its values
 }
 
@@ -21,6 +22,7 @@ func NewSyntax(names []string) *Syntax {
 		if i > 0 {
 			s.before[i] = `",` + s.before[i]
 		}
+		s.gaps = append(s.gaps, len(s.before[i]))
 		s.size += len(s.before[i])
 	}
 	if len(names) > 0 {
@@ -74,9 +76,17 @@ func (s *Syntax) equal(text string, plain bool, values []string) bool {
 	if !plain {
 		return s.equalEscaped(text, values)
 	}
+	return s.equalPlain(text, values)
+}
+
+func (s *Syntax) equalPlain(text string, values []string) bool {
+	gaps := s.gaps
+	if len(gaps) != len(values) {
+		return false
+	}
 	at := 0
 	for i, v := range values {
-		at += len(s.before[i])
+		at += gaps[i]
 		n := len(v)
 		if n >= len(text)-at || text[at-1] != '"' {
 			return false
