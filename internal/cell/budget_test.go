@@ -13,7 +13,7 @@ func TestAllocations(t *testing.T) {
 	var total, wide Total
 	total.Init(nil)
 	wide.Init(nil)
-	wide.spreadOut()
+	wide.spreadOut(wide.at.Load())
 	block, wideBlock := newBlock(), newSpreadBlock()
 	observe(block, 1)
 	observe(wideBlock, 1)

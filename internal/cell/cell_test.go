@@ -69,7 +69,7 @@ func TestAlignment(t *testing.T) {
 				w[1]++
 				o.block.Release(w)
 
-				o.total.spreadOut()
+				o.total.spreadOut(o.total.at.Load())
 				o.block.spreadOut(3)
 			}
 			// other's first words are total's, but its stripes its own.

@@ -29,7 +29,7 @@ var newTotals = map[string]func() *Total{
 	"spread": func() *Total {
 		t := new(Total)
 		t.Init(nil)
-		t.spreadOut()
+		t.spreadOut(t.at.Load())
 		return t
 	},
 	"spread late": func() *Total {
@@ -37,7 +37,7 @@ var newTotals = map[string]func() *Total{
 		t.Init(nil)
 		t.AddWhole(1)
 		t.Add(-1)
-		t.spreadOut()
+		t.spreadOut(t.at.Load())
 		return t
 	},
 }
@@ -107,7 +107,7 @@ func TestTotalIsExactWhileItSpreads(t *testing.T) {
 					total.Inc()
 					total.Add(0.5)
 					if i == rounds/2 {
-						total.spreadOut()
+						total.spreadOut(total.at.Load())
 					}
 				}
 			})
@@ -210,8 +210,8 @@ func TestTotalUnderContentionSpreads(t *testing.T) {
 func TestTotalSpreadsOnce(t *testing.T) {
 	var total Total
 	total.Init(nil)
-	first := total.spreadOut()
-	require.Same(t, first, total.spreadOut())
+	first := total.spreadOut(total.at.Load())
+	require.Same(t, first, total.spreadOut(total.at.Load()))
 	require.Same(t, first, total.spread.Load())
 }
 
@@ -264,8 +264,12 @@ func TestTotalWholeIsExactBeyondFloats(t *testing.T) {
 
 // wholeOf returns the sum of all whole additions, which Load may have to round.
 func wholeOf(t *Total) uint64 {
-	n := t.at.Load().n.Load()
-	if s := t.spread.Load(); s != nil {
+	w, s := t.at.Load(), t.spread.Load()
+	if s != nil {
+		w = s.first
+	}
+	n := w.n.Load()
+	if s != nil {
 		for i := range s.stripes {
 			n += s.stripes[i].n.Load()
 		}
