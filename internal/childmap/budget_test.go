@@ -13,8 +13,8 @@ import (
 // The labels of a child cost it little beside the labels' text.
 func TestSizes(t *testing.T) {
 	word := unsafe.Sizeof(uintptr(0))
-	require.Equal(t, 4*word, unsafe.Sizeof(Child[struct{}]{}), "text, next and state")
-	require.Equal(t, uintptr(16), unsafe.Sizeof(slot[item]{}))
+	require.Equal(t, 4*word, unsafe.Sizeof(Child{}), "text, next and state")
+	require.Equal(t, uintptr(16), unsafe.Sizeof(slot{}))
 }
 
 // Finding children and walking an unchanged map must not allocate.
@@ -65,7 +65,7 @@ func TestOrderingAllocatesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			const runs = 5
-			var maps [runs + 1]*Map[item] // one run comes first to warm up
+			var maps [runs + 1]*Map // one run comes first to warm up
 			for i := range maps {
 				maps[i] = newMap("id")
 				for j := range tc.ordered + tc.pending {

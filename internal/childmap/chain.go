@@ -4,11 +4,11 @@ package childmap
 
 // chain is a list of children that no walker has reached yet, linked by their
 // next fields in order of creation.
-type chain[T any] struct {
-	head, tail *Child[T]
+type chain struct {
+	head, tail *Child
 }
 
-func (l *chain[T]) push(c *Child[T]) {
+func (l *chain) push(c *Child) {
 	if l.tail == nil {
 		l.head = c
 	} else {
@@ -17,16 +17,16 @@ func (l *chain[T]) push(c *Child[T]) {
 	l.tail = c
 }
 
-func (l *chain[T]) take() *Child[T] {
+func (l *chain) take() *Child {
 	head := l.head
-	*l = chain[T]{}
+	*l = chain{}
 	return head
 }
 
 // sortChain sorts a chain by text, in place: a merge sort over the runs that are
 // in order already, so children created in order cost one comparison each.
-func sortChain[T any](c *Child[T]) *Child[T] {
-	var runs [48]*Child[T] // runs[i], if set, is a merger of 2^i runs
+func sortChain(c *Child) *Child {
+	var runs [48]*Child // runs[i], if set, is a merger of 2^i runs
 	for c != nil {
 		run := c
 		for n := c.next.Load(); n != nil && c.text <= n.text; n = c.next.Load() {
@@ -40,15 +40,15 @@ func sortChain[T any](c *Child[T]) *Child[T] {
 		}
 		runs[i], c = run, rest
 	}
-	var sorted *Child[T]
+	var sorted *Child
 	for _, run := range runs {
 		sorted = mergeChains(run, sorted)
 	}
 	return sorted
 }
 
-func mergeChains[T any](a, b *Child[T]) *Child[T] {
-	var head, tail *Child[T]
+func mergeChains(a, b *Child) *Child {
+	var head, tail *Child
 	for a != nil && b != nil {
 		least := a
 		if b.text < a.text {

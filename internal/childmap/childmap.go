@@ -16,17 +16,30 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
-// Child is one entry: an instrument and the labels that lead to it.
-type Child[T any] struct {
-	// Item is the instrument. It stands first so that its numbers and its labels
-	// share cache lines when a scrape walks by.
-	Item T
+// Child is one entry: the labels that lead to an instrument, and in memory right
+// behind them the instrument itself, which Item returns. So both share cache lines
+// when a scrape walks by, and this package's code need not be compiled once for
+// each type of instrument, which every binary would pay for.
+type Child struct {
+	text  string                // a="x",b="y", escaped; constant
+	next  atomic.Pointer[Child] // in order of text; written under orderMu, or mu while pending
+	state atomic.Uint32         // of the bits below
+}
 
-	text  string                   // a="x",b="y", escaped; constant
-	next  atomic.Pointer[Child[T]] // in order of text; written under orderMu, or mu while pending
-	state atomic.Uint32            // of the bits below
+// childOf is what is allocated for a child.
+type childOf[T any] struct {
+	Child
+	item T
+}
+
+// Item returns the instrument of a child, whose map New must have made for the
+// same T.
+func Item[T any](c *Child) *T {
+	// Each child is the first field of a childOf, and keeps it alive.
+	return &(*childOf[T])(unsafe.Pointer(c)).item
 }
 
 const (
@@ -36,10 +49,10 @@ const (
 )
 
 // Text returns the child's labels as they are written: a="x",b="y".
-func (c *Child[T]) Text() string { return c.text }
+func (c *Child) Text() string { return c.text }
 
 // Mark sets or clears a flag that is the user's to give a meaning.
-func (c *Child[T]) Mark(on bool) {
+func (c *Child) Mark(on bool) {
 	if on {
 		c.state.Or(marked)
 	} else {
@@ -48,12 +61,12 @@ func (c *Child[T]) Mark(on bool) {
 }
 
 // Marked reports the flag that Mark sets.
-func (c *Child[T]) Marked() bool { return c.state.Load()&marked != 0 }
+func (c *Child) Marked() bool { return c.state.Load()&marked != 0 }
 
 // Deleted reports whether the child was taken out of its map.
-func (c *Child[T]) Deleted() bool { return c.state.Load()&deleted != 0 }
+func (c *Child) Deleted() bool { return c.state.Load()&deleted != 0 }
 
-func alive[T any](c *Child[T]) *Child[T] {
+func alive(c *Child) *Child {
 	for c != nil && c.Deleted() {
 		c = c.next.Load()
 	}
@@ -63,40 +76,44 @@ func alive[T any](c *Child[T]) *Child[T] {
 // Map holds the children of one vector. Create one with New.
 //
 // Any method may be called by any number of goroutines.
-type Map[T any] struct {
+type Map struct {
 	syntax *Syntax
-	init   func(*T)
+	alloc  func() *Child // makes a child with a prepared item and nothing else
 
-	front atomic.Pointer[front[T]] // nil until a child is found twice
-	table atomic.Pointer[table[T]] // read by anyone, replaced under mu
-	count atomic.Int64             // children in table; written under mu
+	front atomic.Pointer[front] // nil until a child is found twice
+	table atomic.Pointer[table] // read by anyone, replaced under mu
+	count atomic.Int64          // children in table; written under mu
 
 	mu      sync.Mutex // creating and deleting
-	pending chain[T]   // created and not in order yet, linked by next
+	pending chain      // created and not in order yet, linked by next
 
-	orderMu sync.Mutex               // putting in order; taken before mu
-	first   atomic.Pointer[Child[T]] // the least child in order
-	removed atomic.Int64             // deleted children since the last time in order
-	walks   epochs[T]                // under orderMu
+	orderMu sync.Mutex            // putting in order; taken before mu
+	first   atomic.Pointer[Child] // the least child in order
+	removed atomic.Int64          // deleted children since the last time in order
+	walks   epochs                // under orderMu
 }
 
-// New returns an empty map for labels of that syntax. init prepares the item of
-// each new child before anyone sees it.
-func New[T any](s *Syntax, init func(*T)) *Map[T] {
-	m := &Map[T]{syntax: s, init: init}
-	m.table.Store(newTable[T]())
+// New returns an empty map for labels of that syntax, whose children hold a T.
+// init prepares the item of each new child before anyone sees it.
+func New[T any](s *Syntax, init func(*T)) *Map {
+	m := &Map{syntax: s, alloc: func() *Child {
+		c := new(childOf[T])
+		init(&c.item)
+		return &c.Child
+	}}
+	m.table.Store(newTable())
 	return m
 }
 
 // Len returns the number of children.
-func (m *Map[T]) Len() int { return int(m.count.Load()) }
+func (m *Map) Len() int { return int(m.count.Load()) }
 
 // Syntax returns what New was given.
-func (m *Map[T]) Syntax() *Syntax { return m.syntax }
+func (m *Map) Syntax() *Syntax { return m.syntax }
 
 // Get returns the child of values, or nil. len(values) must be the number of
 // labels. Neither values nor their strings are kept.
-func (m *Map[T]) Get(values []string) *Child[T] {
+func (m *Map) Get(values []string) *Child {
 	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
 		return c
 	}
@@ -107,13 +124,13 @@ func (m *Map[T]) Get(values []string) *Child[T] {
 }
 
 // getInvalid finds the child of values that are not all UTF-8.
-func (m *Map[T]) getInvalid(values []string) *Child[T] {
+func (m *Map) getInvalid(values []string) *Child {
 	values = toValid(values)
 	return m.table.Load().find(hash(values), values, m.syntax)
 }
 
 // GetOrCreate returns the child of values, creating it if there is none.
-func (m *Map[T]) GetOrCreate(values []string) *Child[T] {
+func (m *Map) GetOrCreate(values []string) *Child {
 	a := addresses(values)
 	if f := m.front.Load(); f != nil {
 		if c := f.recall(a); c != nil && c.state.Load()&(escaped|deleted) == 0 && m.syntax.equalPlain(c.text, values) {
@@ -128,7 +145,7 @@ func (m *Map[T]) GetOrCreate(values []string) *Child[T] {
 }
 
 //go:noinline
-func (m *Map[T]) create(values []string) *Child[T] {
+func (m *Map) create(values []string) *Child {
 	if !allValid(values) {
 		values = toValid(values)
 		if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
@@ -139,11 +156,11 @@ func (m *Map[T]) create(values []string) *Child[T] {
 	// Everything slow happens before the lock; a race for the same child wastes
 	// one of two.
 	text, plain := m.syntax.render(values)
-	fresh := &Child[T]{text: text}
+	fresh := m.alloc()
+	fresh.text = text
 	if !plain {
 		fresh.state.Store(escaped)
 	}
-	m.init(&fresh.Item)
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -158,7 +175,7 @@ func (m *Map[T]) create(values []string) *Child[T] {
 
 // Delete removes c and reports whether it was still there. Its item stays usable
 // for whoever holds it.
-func (m *Map[T]) Delete(c *Child[T]) bool {
+func (m *Map) Delete(c *Child) bool {
 	if !m.delete(c) {
 		return false
 	}
@@ -175,7 +192,7 @@ func (m *Map[T]) Delete(c *Child[T]) bool {
 // are living ones if that is more.
 const unlinkAfter = 1024
 
-func (m *Map[T]) delete(c *Child[T]) bool {
+func (m *Map) delete(c *Child) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c.Deleted() {
@@ -189,7 +206,7 @@ func (m *Map[T]) delete(c *Child[T]) bool {
 }
 
 // Values returns the plain label values of c, in a slice of the caller's own.
-func (m *Map[T]) Values(c *Child[T]) []string { return m.syntax.Values(c.text) }
+func (m *Map) Values(c *Child) []string { return m.syntax.Values(c.text) }
 
 // toValid returns a copy with invalid UTF-8 replaced, as new children have it.
 func toValid(values []string) []string {

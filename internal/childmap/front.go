@@ -15,13 +15,13 @@ import (
 //
 // An address proves nothing, since a caller may reuse the memory behind it. So what
 // is found here is compared with the values like any other child.
-type front[T any] [frontSlots]frontSlot[T]
+type front [frontSlots]frontSlot
 
 // frontSlot is written by whoever does not find what it looks for. The two fields
 // may be of different writers: tag only saves looking at the child in vain.
-type frontSlot[T any] struct {
+type frontSlot struct {
 	tag   atomic.Uint64
-	child atomic.Pointer[Child[T]]
+	child atomic.Pointer[Child]
 }
 
 const (
@@ -41,7 +41,7 @@ func addresses(values []string) uint64 {
 }
 
 // recall returns the child that values at these addresses led to, or another one.
-func (f *front[T]) recall(a uint64) *Child[T] {
+func (f *front) recall(a uint64) *Child {
 	slot := &f[a>>58]
 	if slot.tag.Load() != a {
 		return nil
@@ -50,13 +50,13 @@ func (f *front[T]) recall(a uint64) *Child[T] {
 }
 
 // remember notes that values at these addresses led to c.
-func (m *Map[T]) remember(a uint64, c *Child[T]) {
+func (m *Map) remember(a uint64, c *Child) {
 	if c.state.Load()&escaped != 0 {
 		return
 	}
 	f := m.front.Load()
 	if f == nil {
-		f = new(front[T])
+		f = new(front)
 		if !m.front.CompareAndSwap(nil, f) {
 			return
 		}

@@ -26,12 +26,12 @@ func initItem(i *item) {
 	i.ready = true
 }
 
-func newMap(names ...string) *Map[item] { return New(NewSyntax(names), initItem) }
+func newMap(names ...string) *Map { return New(NewSyntax(names), initItem) }
 
 // model is what a Map should be: children by their values, told apart by
 // length so that no value can pass for two.
 type model struct {
-	children map[string]*Child[item]
+	children map[string]*Child
 	values   map[string][]string
 	marked   map[string]bool
 }
@@ -67,8 +67,8 @@ func TestMapAgainstModel(t *testing.T) {
 	}
 }
 
-func runModel(t *testing.T, m *Map[item], names []string, steps int, r *rand.Rand, pool [][]string) {
-	o := &model{make(map[string]*Child[item]), make(map[string][]string), make(map[string]bool)}
+func runModel(t *testing.T, m *Map, names []string, steps int, r *rand.Rand, pool [][]string) {
+	o := &model{make(map[string]*Child), make(map[string][]string), make(map[string]bool)}
 	forget := func(k string) { delete(o.children, k); delete(o.values, k); delete(o.marked, k) }
 	for step := range steps {
 		values := pool[r.IntN(len(pool))]
@@ -78,15 +78,15 @@ func runModel(t *testing.T, m *Map[item], names []string, steps int, r *rand.Ran
 		switch op := r.IntN(100); {
 		case op < 45:
 			c := m.GetOrCreate(values)
-			require.True(t, c.Item.ready)
+			require.True(t, Item[item](c).ready)
 			if old != nil {
 				require.Same(t, old, c, "%q", values)
 				break
 			}
-			require.Zero(t, c.Item.n, "a child of earlier values came back")
+			require.Zero(t, Item[item](c).n, "a child of earlier values came back")
 			require.False(t, c.Marked())
 			require.Equal(t, spell(names, valid(values)), c.Text())
-			c.Item.n = step + 1
+			Item[item](c).n = step + 1
 			o.children[k], o.values[k] = c, valid(values)
 		case op < 65:
 			require.Same(t, old, m.Get(values), "%q", values)
@@ -120,7 +120,7 @@ func runModel(t *testing.T, m *Map[item], names []string, steps int, r *rand.Ran
 }
 
 // deleteWhere deletes what has a random byte in its first value, from both.
-func deleteWhere(t *testing.T, m *Map[item], o *model, r *rand.Rand) {
+func deleteWhere(t *testing.T, m *Map, o *model, r *rand.Rand) {
 	needle := nasty[r.IntN(len(nasty))]
 	match := func(values []string) bool {
 		return needle != "" && len(values) > 0 && strings.HasPrefix(values[0], needle)
@@ -138,7 +138,7 @@ func deleteWhere(t *testing.T, m *Map[item], o *model, r *rand.Rand) {
 }
 
 // requireWalk checks that a walk meets just the children of the model, in order.
-func requireWalk(t *testing.T, m *Map[item], o *model) {
+func requireWalk(t *testing.T, m *Map, o *model) {
 	t.Helper()
 	want := slices.SortedFunc(maps.Keys(o.children), func(a, b string) int {
 		return strings.Compare(o.children[a].Text(), o.children[b].Text())
@@ -190,13 +190,13 @@ func TestInvalidValuesShareOneChild(t *testing.T) {
 func TestDeletedChildStaysUsable(t *testing.T) {
 	m := newMap("a")
 	old := m.GetOrCreate([]string{"x"})
-	old.Item.n = 1
+	Item[item](old).n = 1
 	require.True(t, m.Delete(old))
 	fresh := m.GetOrCreate([]string{"x"})
 	require.NotSame(t, old, fresh)
-	require.Zero(t, fresh.Item.n)
-	old.Item.n++
-	require.Equal(t, 2, old.Item.n)
+	require.Zero(t, Item[item](fresh).n)
+	Item[item](old).n++
+	require.Equal(t, 2, Item[item](old).n)
 	require.Equal(t, `a="x"`, old.Text())
 	require.False(t, m.Delete(old), "that would delete its successor")
 	require.Same(t, fresh, first(m))

@@ -10,25 +10,25 @@ import "sync/atomic"
 //
 // The top depth bits of a hash choose the directory entry, the low bits the
 // first slot to look at.
-type table[T any] struct {
-	dir   []atomic.Pointer[segment[T]] // 1<<depth entries, written under the map's mu
+type table struct {
+	dir   []atomic.Pointer[segment] // 1<<depth entries, written under the map's mu
 	depth uint
 }
 
 // segment is an open-addressed part of the table. It is filled in place, and
 // replaced when three quarters of its slots have been used.
-type segment[T any] struct {
-	slots []slot[T] // a power of two
-	used  int       // slots with a hash, deleted ones included; under mu
-	live  int       // slots with a child; under mu
-	depth uint      // how many leading bits all hashes here share
+type segment struct {
+	slots []slot // a power of two
+	used  int    // slots with a hash, deleted ones included; under mu
+	live  int    // slots with a child; under mu
+	depth uint   // how many leading bits all hashes here share
 }
 
 // slot is empty until hash is set, and deleted when child is nil after that.
 // child is stored before hash, so who sees the hash sees the child.
-type slot[T any] struct {
+type slot struct {
 	hash  atomic.Uint64
-	child atomic.Pointer[Child[T]]
+	child atomic.Pointer[Child]
 }
 
 const (
@@ -37,17 +37,17 @@ const (
 	maxDepth = 20   // unless it is this deep: a million segments, or hashes that are no good
 )
 
-func newTable[T any]() *table[T] {
-	t := &table[T]{dir: make([]atomic.Pointer[segment[T]], 1)}
-	t.dir[0].Store(&segment[T]{slots: make([]slot[T], minSlots)})
+func newTable() *table {
+	t := &table{dir: make([]atomic.Pointer[segment], 1)}
+	t.dir[0].Store(&segment{slots: make([]slot, minSlots)})
 	return t
 }
 
-func (t *table[T]) entry(h uint64) *atomic.Pointer[segment[T]] {
+func (t *table) entry(h uint64) *atomic.Pointer[segment] {
 	return &t.dir[h>>(64-t.depth)] // a shift by 64 gives 0
 }
 
-func (t *table[T]) find(h uint64, values []string, s *Syntax) *Child[T] {
+func (t *table) find(h uint64, values []string, s *Syntax) *Child {
 	slots := t.entry(h).Load().slots
 	mask := uint64(len(slots) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
@@ -66,7 +66,7 @@ func (t *table[T]) find(h uint64, values []string, s *Syntax) *Child[T] {
 
 // insert adds a child that is not there yet, and returns the table to use from
 // now on.
-func (t *table[T]) insert(h uint64, c *Child[T]) *table[T] {
+func (t *table) insert(h uint64, c *Child) *table {
 	for {
 		seg := t.entry(h).Load()
 		if (seg.used+1)*4 <= len(seg.slots)*3 {
@@ -88,7 +88,7 @@ func (t *table[T]) insert(h uint64, c *Child[T]) *table[T] {
 }
 
 // remove takes out a child that is there.
-func (t *table[T]) remove(h uint64, c *Child[T]) {
+func (t *table) remove(h uint64, c *Child) {
 	seg := t.entry(h).Load()
 	mask := uint64(len(seg.slots) - 1)
 	for i := h & mask; seg.slots[i].hash.Load() != 0; i = (i + 1) & mask {
@@ -101,8 +101,8 @@ func (t *table[T]) remove(h uint64, c *Child[T]) {
 }
 
 // doubled returns a table with two entries for each one of t.
-func (t *table[T]) doubled() *table[T] {
-	d := &table[T]{dir: make([]atomic.Pointer[segment[T]], 2*len(t.dir)), depth: t.depth + 1}
+func (t *table) doubled() *table {
+	d := &table{dir: make([]atomic.Pointer[segment], 2*len(t.dir)), depth: t.depth + 1}
 	for i := range d.dir {
 		d.dir[i].Store(t.dir[i/2].Load())
 	}
@@ -110,7 +110,7 @@ func (t *table[T]) doubled() *table[T] {
 }
 
 // replace puts by in the entries of old: all of them, or half and half.
-func (t *table[T]) replace(old *segment[T], by ...*segment[T]) {
+func (t *table) replace(old *segment, by ...*segment) {
 	n := 0
 	for i := range t.dir {
 		if t.dir[i].Load() == old {
@@ -130,8 +130,8 @@ const anyBit = 2
 
 // rebuild copies the living children of s to a new segment: all of them, or
 // those whose first bit beyond the old depth is bit.
-func (s *segment[T]) rebuild(slots int, depth uint, bit uint64) *segment[T] {
-	fresh := &segment[T]{slots: make([]slot[T], slots), depth: depth}
+func (s *segment) rebuild(slots int, depth uint, bit uint64) *segment {
+	fresh := &segment{slots: make([]slot, slots), depth: depth}
 	for i := range s.slots {
 		h, c := s.slots[i].hash.Load(), s.slots[i].child.Load()
 		if c != nil && (bit == anyBit || h>>(64-depth)&1 == bit) {
@@ -141,7 +141,7 @@ func (s *segment[T]) rebuild(slots int, depth uint, bit uint64) *segment[T] {
 	return fresh
 }
 
-func (s *segment[T]) put(h uint64, c *Child[T]) {
+func (s *segment) put(h uint64, c *Child) {
 	mask := uint64(len(s.slots) - 1)
 	i := h & mask
 	for s.slots[i].hash.Load() != 0 {

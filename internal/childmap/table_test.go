@@ -12,7 +12,7 @@ import (
 )
 
 // requireSound checks everything that holds for a table while nobody writes it.
-func requireSound[T any](t *testing.T, m *Map[T]) {
+func requireSound(t *testing.T, m *Map) {
 	t.Helper()
 	d := m.table.Load()
 	require.Equal(t, 1<<d.depth, len(d.dir))
@@ -37,7 +37,7 @@ func requireSound[T any](t *testing.T, m *Map[T]) {
 	require.Equal(t, m.Len(), live)
 }
 
-func requireSoundSegment[T any](t *testing.T, m *Map[T], seg *segment[T], prefix uint64) int {
+func requireSoundSegment(t *testing.T, m *Map, seg *segment, prefix uint64) int {
 	t.Helper()
 	used, live := 0, 0
 	for i := range seg.slots {
@@ -86,7 +86,7 @@ func TestMillionChildren(t *testing.T) {
 	require.Equal(t, n, m.Len())
 	requireSound(t, m)
 
-	segments := make(map[*segment[struct{}]]bool)
+	segments := make(map[*segment]bool)
 	for i := range last.dir {
 		segments[last.dir[i].Load()] = true
 	}
@@ -109,12 +109,12 @@ func TestMillionChildren(t *testing.T) {
 // Hashes that agree in their top bits force one split after the other.
 func TestTableSplitsUntilHashesDiffer(t *testing.T) {
 	s := NewSyntax([]string{"a"})
-	d := newTable[item]()
+	d := newTable()
 	hashOf := func(i int) uint64 { return uint64(i)<<40 | uint64(i+1) } // 13 bits alike
-	children := make([]*Child[item], 2000)
+	children := make([]*Child, 2000)
 	for i := range children {
 		text, _ := s.render([]string{fmt.Sprint(i)})
-		children[i] = &Child[item]{text: text}
+		children[i] = &Child{text: text}
 		d = d.insert(hashOf(i), children[i])
 	}
 	require.Greater(t, d.depth, uint(13))
@@ -131,11 +131,11 @@ func TestTableSplitsUntilHashesDiffer(t *testing.T) {
 // Hashes that are the same must not be taken for the same values.
 func TestTableTellsCollisionsApart(t *testing.T) {
 	s := NewSyntax([]string{"a"})
-	d := newTable[item]()
-	children := make([]*Child[item], 100)
+	d := newTable()
+	children := make([]*Child, 100)
 	for i := range children {
 		text, _ := s.render([]string{fmt.Sprint(i)})
-		children[i] = &Child[item]{text: text}
+		children[i] = &Child{text: text}
 		d = d.insert(42, children[i])
 	}
 	for i, c := range children {
@@ -168,7 +168,7 @@ func TestChurnDoesNotGrow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newMap("id")
 			kept := m.GetOrCreate([]string{"kept"})
-			ring := make([]*Child[item], tc.alive)
+			ring := make([]*Child, tc.alive)
 			values := []string{""}
 			most := 0
 			for i := range steps {
@@ -204,9 +204,9 @@ func TestChurnDoesNotGrow(t *testing.T) {
 }
 
 // remembered returns how many children the map links to, deleted or not.
-func remembered[T any](m *Map[T]) int {
+func remembered(m *Map) int {
 	n := 0
-	for _, c := range []*Child[T]{m.first.Load(), m.pending.head} {
+	for _, c := range []*Child{m.first.Load(), m.pending.head} {
 		for ; c != nil; c = c.next.Load() {
 			n++
 		}

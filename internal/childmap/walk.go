@@ -10,16 +10,16 @@ package childmap
 //	w := m.Walk()
 //	defer w.End()
 //	for c := w.Next(); c != nil; c = w.Next() {
-type Walk[T any] struct {
-	m     *Map[T]
-	next  *Child[T]
+type Walk struct {
+	m     *Map
+	next  *Child
 	epoch uint
 }
 
 // Walk starts a walk. What was created since the last one is sorted and merged
 // in, in place, and what was deleted is unlinked, so that a walk of an unchanged
 // map costs nothing but the walk.
-func (m *Map[T]) Walk() Walk[T] {
+func (m *Map) Walk() Walk {
 	m.orderMu.Lock()
 	defer m.orderMu.Unlock()
 
@@ -31,11 +31,11 @@ func (m *Map[T]) Walk() Walk[T] {
 		m.merge(sortChain(pending))
 		m.removed.Add(-removed)
 	}
-	return Walk[T]{m, m.first.Load(), m.walks.enter()}
+	return Walk{m, m.first.Load(), m.walks.enter()}
 }
 
 // Next returns the next child, or nil after the last.
-func (w *Walk[T]) Next() *Child[T] {
+func (w *Walk) Next() *Child {
 	c := alive(w.next)
 	if c != nil {
 		w.next = c.next.Load()
@@ -44,7 +44,7 @@ func (w *Walk[T]) Next() *Child[T] {
 }
 
 // End ends the walk. Without it the map keeps what is deleted from now on.
-func (w *Walk[T]) End() {
+func (w *Walk) End() {
 	w.m.orderMu.Lock()
 	defer w.m.orderMu.Unlock()
 	w.next = nil
@@ -55,7 +55,7 @@ func (w *Walk[T]) End() {
 // Walkers may be anywhere meanwhile: a node is complete before it is linked, and
 // an unlinked one still leads back into the list while there are walkers that may
 // stand on it.
-func (m *Map[T]) merge(c *Child[T]) {
+func (m *Map) merge(c *Child) {
 	at := &m.first // the link that leads to old
 	old := at.Load()
 	for old != nil || c != nil {
@@ -86,26 +86,26 @@ func (m *Map[T]) merge(c *Child[T]) {
 // Walks are counted by the epoch in which they start, one of two. An epoch ends
 // when the walks of the one before have, so a child unlinked in an epoch is out of
 // reach when the next one ends.
-type epochs[T any] struct {
+type epochs struct {
 	now     uint // the epoch: 0 or 1
 	walking [2]int
-	retired [2][]*Child[T]
+	retired [2][]*Child
 }
 
-func (e *epochs[T]) enter() uint {
+func (e *epochs) enter() uint {
 	e.advance()
 	e.walking[e.now]++
 	return e.now
 }
 
-func (e *epochs[T]) leave(epoch uint) {
+func (e *epochs) leave(epoch uint) {
 	e.walking[epoch]--
 	e.advance()
 }
 
-func (e *epochs[T]) retire(c *Child[T]) { e.retired[e.now] = append(e.retired[e.now], c) }
+func (e *epochs) retire(c *Child) { e.retired[e.now] = append(e.retired[e.now], c) }
 
-func (e *epochs[T]) advance() {
+func (e *epochs) advance() {
 	for range 2 {
 		before := 1 - e.now
 		if e.walking[before] > 0 {

@@ -15,8 +15,8 @@ import (
 )
 
 // all is a walk as a loop wants it.
-func all[T any](m *Map[T]) iter.Seq[*Child[T]] {
-	return func(yield func(*Child[T]) bool) {
+func all(m *Map) iter.Seq[*Child] {
+	return func(yield func(*Child) bool) {
 		w := m.Walk()
 		defer w.End()
 		for c := w.Next(); c != nil && yield(c); c = w.Next() {
@@ -25,20 +25,20 @@ func all[T any](m *Map[T]) iter.Seq[*Child[T]] {
 }
 
 // first puts the children in order and returns the first.
-func first[T any](m *Map[T]) *Child[T] {
+func first(m *Map) *Child {
 	w := m.Walk()
 	defer w.End()
 	return w.Next()
 }
 
-func second[T any](m *Map[T]) *Child[T] {
+func second(m *Map) *Child {
 	w := m.Walk()
 	defer w.End()
 	w.Next()
 	return w.Next()
 }
 
-func deleteFunc[T any](m *Map[T], match func([]string) bool) int {
+func deleteFunc(m *Map, match func([]string) bool) int {
 	n := 0
 	for c := range all(m) {
 		if match(m.Values(c)) && m.Delete(c) {
@@ -49,7 +49,7 @@ func deleteFunc[T any](m *Map[T], match func([]string) bool) int {
 }
 
 // walk calls f for each child, and fails unless they come in strict order.
-func walk(t *testing.T, m *Map[item], f func(*Child[item])) {
+func walk(t *testing.T, m *Map, f func(*Child)) {
 	before := ""
 	for c := range all(m) {
 		if c.Text() <= before {
@@ -61,7 +61,7 @@ func walk(t *testing.T, m *Map[item], f func(*Child[item])) {
 	}
 }
 
-func walkedTexts(m *Map[item]) []string {
+func walkedTexts(m *Map) []string {
 	texts := []string{}
 	for c := range all(m) {
 		texts = append(texts, c.Text())
@@ -74,7 +74,7 @@ func walkedTexts(m *Map[item]) []string {
 func TestWalkWhileOthersWrite(t *testing.T) {
 	const writers, staying, rounds = 6, 500, 600
 	m := newMap("kind", "id")
-	stays := make(map[*Child[item]]bool)
+	stays := make(map[*Child]bool)
 	for i := range staying {
 		c := m.GetOrCreate([]string{"stay\n", fmt.Sprint(i * 7919 % staying)})
 		c.Mark(true)
@@ -95,7 +95,7 @@ func TestWalkWhileOthersWrite(t *testing.T) {
 				// Passing children are common to all, so they race for the same ones.
 				passing[1] = fmt.Sprint(r.IntN(50))
 				c := m.GetOrCreate(passing)
-				if !c.Item.ready {
+				if !Item[item](c).ready {
 					t.Error("a child is found before it is ready")
 				}
 				if r.IntN(2) == 0 {
@@ -123,7 +123,7 @@ func TestWalkWhileOthersWrite(t *testing.T) {
 					atLeast[w] = int(created[w].Load())
 				}
 				stayed := 0
-				walk(t, m, func(c *Child[item]) {
+				walk(t, m, func(c *Child) {
 					values := m.Values(c)
 					switch {
 					case stays[c] && c.Marked():
@@ -159,7 +159,7 @@ func TestRacingCreatorsGetOneChild(t *testing.T) {
 	m := newMap("a")
 	for i := range 200 {
 		values := []string{fmt.Sprintf("%d\n", i)}
-		var got [8]*Child[item]
+		var got [8]*Child
 		var wg sync.WaitGroup
 		for g := range got {
 			wg.Go(func() { got[g] = m.GetOrCreate(values) })
@@ -198,7 +198,7 @@ func TestPausedWalkHoldsUpNobody(t *testing.T) {
 	paused, resume, met := make(chan struct{}), make(chan struct{}), make(chan int)
 	go func() {
 		i := 0
-		walk(t, m, func(c *Child[item]) {
+		walk(t, m, func(c *Child) {
 			if m.Values(c)[0][5]%2 == 0 { // '0' is even
 				i++
 			}
@@ -235,7 +235,7 @@ func TestPausedWalkHoldsUpNobody(t *testing.T) {
 // A walker may stand on a child that is deleted and unlinked meanwhile.
 func TestWalkFromDeletedChild(t *testing.T) {
 	m := newMap("id")
-	var children []*Child[item]
+	var children []*Child
 	for _, id := range []string{"a", "b", "c", "d", "e"} {
 		children = append(children, m.GetOrCreate([]string{id}))
 	}
@@ -334,14 +334,14 @@ func TestSortChain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range []int{0, 1, 2, 3, 7, 64, 1000} {
-				var l chain[item]
-				var want []*Child[item]
+				var l chain
+				var want []*Child
 				for i := range n {
-					c := &Child[item]{text: text(i)}
+					c := &Child{text: text(i)}
 					want = append(want, c)
 					l.push(c)
 				}
-				slices.SortStableFunc(want, func(a, b *Child[item]) int {
+				slices.SortStableFunc(want, func(a, b *Child) int {
 					switch {
 					case a.text < b.text:
 						return -1
@@ -366,7 +366,7 @@ func TestSortChain(t *testing.T) {
 // Who keeps a deleted child keeps nothing else, however many follow it.
 func TestDeletedChildHoldsNothing(t *testing.T) {
 	m := newMap("id")
-	var kept []*Child[item]
+	var kept []*Child
 	old := m.Walk() // a walk that goes on for long delays it, but not for ever
 	for i := range 5000 {
 		c := m.GetOrCreate([]string{fmt.Sprintf("%06d", i)})
@@ -385,6 +385,6 @@ func TestDeletedChildHoldsNothing(t *testing.T) {
 	for _, c := range kept {
 		require.Nil(t, c.next.Load())
 	}
-	require.Equal(t, [2][]*Child[item]{}, m.walks.retired)
+	require.Equal(t, [2][]*Child{}, m.walks.retired)
 	require.Equal(t, [2]int{}, m.walks.walking)
 }

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/embermetrics/ember/internal/childmap"
+	"github.com/embermetrics/ember/metric"
+)
+
+// view is the series of a vector, or those of them that have the curried values,
+// whatever the type of their instruments.
+type view struct {
+	*viewState
+	free  int       // how many values the methods take: labels that are not curried
+	fixed []*string // the curried values, nil where a label is free; nil without any
+}
+
+// viewState is shared by a vector and its curried views.
+type viewState struct {
+	def       *definition
+	children  *childmap.Map
+	writeItem func(e encoder, c *childmap.Child)
+
+	mu    sync.Mutex
+	funcs map[*childmap.Child]func() float64 // of the children that are marked
+}
+
+func (v *view) lookup(values []string) *childmap.Child {
+	if len(values) != v.free {
+		return nil
+	}
+	return v.child(values, false)
+}
+
+// Delete removes a series and reports whether there was one. Who still holds its
+// instrument may go on updating it, but that is no longer exposed; the next With
+// starts a new series at zero.
+func (v *view) Delete(values ...string) bool {
+	c := v.lookup(values)
+	return c != nil && v.remove(c)
+}
+
+func (v *view) remove(c *childmap.Child) bool {
+	if !v.children.Delete(c) {
+		return false
+	}
+	v.mu.Lock()
+	delete(v.funcs, c)
+	v.mu.Unlock()
+	return true
+}
+
+// DeleteMatching removes all series that have these values for these labels, and
+// returns their number. Of a curried vector, only its own series are considered.
+// A label that the vector does not have matches nothing.
+func (v *view) DeleteMatching(labels Labels) int {
+	want := slices.Clone(v.fixed)
+	if want == nil {
+		want = make([]*string, len(v.def.Labels))
+	}
+	for name, value := range labels {
+		i := slices.Index(v.def.Labels, name)
+		value = strings.ToValidUTF8(value, "\uFFFD")
+		if i < 0 || want[i] != nil && *want[i] != value {
+			return 0
+		}
+		want[i] = &value
+	}
+	n := 0
+	w := v.children.Walk()
+	defer w.End()
+	for c := w.Next(); c != nil; c = w.Next() {
+		if matches(want, v.children.Values(c)) && v.remove(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// Reset removes all series; of a curried vector, its own.
+func (v *view) Reset() { v.DeleteMatching(nil) }
+
+// Len returns the number of series; of a curried vector, of its own.
+func (v *view) Len() int {
+	if v.fixed == nil {
+		return v.children.Len()
+	}
+	n := 0
+	v.each(func([]string, *childmap.Child) bool { n++; return true })
+	return n
+}
+
+// each calls f for each series in order, with the values that With takes, until
+// it returns false.
+func (v *view) each(f func(values []string, c *childmap.Child) bool) {
+	w := v.children.Walk()
+	defer w.End()
+	for c := w.Next(); c != nil; c = w.Next() {
+		values := v.children.Values(c)
+		if v.fixed != nil {
+			if !matches(v.fixed, values) {
+				continue
+			}
+			free := values[:0]
+			for i, value := range values {
+				if v.fixed[i] == nil {
+					free = append(free, value)
+				}
+			}
+			values = free
+		}
+		if !f(values, c) {
+			return
+		}
+	}
+}
+
+// Collect writes the vector's series to out, as they would be exposed; of a
+// curried vector, the whole.
+func (v *view) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, v) }
+
+func (v *view) definition() *definition { return v.def }
+
+// write writes all series in order: of those that have a function, the ones in
+// called, which is in order too.
+func (v *view) write(e encoder, called []calledSeries) {
+	w := v.children.Walk()
+	defer w.End()
+	for c := w.Next(); c != nil && !e.failed(); c = w.Next() {
+		if !c.Marked() {
+			v.writeItem(e, c)
+			continue
+		}
+		for len(called) > 0 && called[0].labels < c.Text() {
+			called = called[1:]
+		}
+		if len(called) > 0 && called[0].labels == c.Text() {
+			e.value(c.Text(), called[0].value)
+		}
+	}
+}
+
+// callbacks returns the series that have a function, in order.
+func (v *view) callbacks() []calledSeries {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	list := make([]calledSeries, 0, len(v.funcs))
+	for c, f := range v.funcs {
+		list = append(list, calledSeries{labels: c.Text(), call: f})
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].labels < list[j].labels })
+	return list
+}
+
+func (v *view) setFunc(f func() float64, values []string) {
+	if len(values) != v.free {
+		panic(v.countError(values))
+	}
+	for !v.setChildFunc(f, v.child(values, true)) {
+		// Deleted in between: start the series anew.
+	}
+}
+
+func (v *view) setChildFunc(f func() float64, c *childmap.Child) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if c.Deleted() {
+		return false
+	}
+	if f == nil {
+		delete(v.funcs, c)
+	} else {
+		if v.funcs == nil {
+			v.funcs = make(map[*childmap.Child]func() float64)
+		}
+		v.funcs[c] = f
+	}
+	c.Mark(f != nil)
+	return true
+}
+
+// stackValues is how many label values are put together on the stack.
+const stackValues = 16
+
+// child returns the child of these values and the curried ones. Only if create is
+// set does it create one; else the result may be nil.
+//
+// The values must not escape, or the strings that callers build for a call would
+// all live on the heap. To the compiler a value escapes that is appended, or stored
+// through a slice or a pointer, but not one that is stored in a local array.
+func (v *view) child(values []string, create bool) *childmap.Child {
+	if v.fixed != nil {
+		if len(v.fixed) > stackValues {
+			values = v.wideValues(values)
+		} else {
+			var all [stackValues]string
+			next := 0
+			for i, f := range v.fixed {
+				if f != nil {
+					all[i] = *f
+				} else {
+					all[i] = values[next]
+					next++
+				}
+			}
+			values = all[:len(v.fixed)]
+		}
+	}
+	if create {
+		return v.children.GetOrCreate(values)
+	}
+	return v.children.Get(values)
+}
+
+// wideValues returns the values of all labels, curried ones included, on the heap.
+func (v *view) wideValues(values []string) []string {
+	all := make([]string, 0, len(v.fixed))
+	for _, f := range v.fixed {
+		if f != nil {
+			all = append(all, *f)
+		} else {
+			all, values = append(all, strings.Clone(values[0])), values[1:]
+		}
+	}
+	return all
+}
+
+func (v *view) isFixed(i int) bool { return v.fixed != nil && v.fixed[i] != nil }
+
+func (v *view) curry(labels Labels) (view, error) {
+	c := view{viewState: v.viewState, free: v.free, fixed: slices.Clone(v.fixed)}
+	if c.fixed == nil && len(labels) > 0 {
+		c.fixed = make([]*string, len(v.def.Labels))
+	}
+	for _, l := range labels.sorted() {
+		i := slices.Index(v.def.Labels, l.Name)
+		if i < 0 {
+			return c, fmt.Errorf("ember: %s has no label %q to curry; its labels are %q", v.def, l.Name, v.def.Labels)
+		}
+		if c.fixed[i] != nil {
+			return c, fmt.Errorf("ember: %s: label %q is curried already, with %q; it cannot become %q", v.def, l.Name, *c.fixed[i], l.Value)
+		}
+		value := strings.ToValidUTF8(l.Value, "\uFFFD")
+		c.fixed[i] = &value
+		c.free--
+	}
+	return c, nil
+}
+
+func matches(want []*string, values []string) bool {
+	for i, w := range want {
+		if w != nil && *w != values[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// freeLabels returns the names of the labels that the methods take values for.
+func (v *view) freeLabels() []string {
+	free := make([]string, 0, v.free)
+	for i, name := range v.def.Labels {
+		if !v.isFixed(i) {
+			free = append(free, name)
+		}
+	}
+	return free
+}
+
+// The errors below keep no string of the caller's, whose values would otherwise
+// all have to live on the heap.
+
+func (v *view) countError(values []string) error {
+	got := make([]string, len(values))
+	for i, value := range values {
+		got[i] = strings.Clone(value)
+	}
+	return fmt.Errorf("ember: %s takes %d values, for %q, but got %d: %q", v.def, v.free, v.freeLabels(), len(got), got)
+}
+
+func (v *view) labelsError(labels Labels) error {
+	got := make([]string, 0, len(labels))
+	for name := range labels {
+		got = append(got, strings.Clone(name))
+	}
+	slices.Sort(got)
+	return fmt.Errorf("ember: %s takes values for %q, but got %q", v.def, v.freeLabels(), got)
+}
