@@ -91,8 +91,13 @@ func numbers(kind metric.Kind, p metric.Point) string {
 			float(float64(bucket.Count))
 		}
 	case metric.Summary:
-		// TextParser makes a uint64 of the count again, which 2^64 does not fit in.
-		float(float64(min(p.Count, 1<<63)))
+		// TextParser makes a uint64 of the count again, which 2^64 does not fit in:
+		// it becomes 2^63, or 0 on 32-bit processors.
+		count := min(p.Count, 1<<63)
+		if strconv.IntSize == 32 && count == 1<<63 {
+			count = 0
+		}
+		float(float64(count))
 		float(p.Sum)
 		for _, q := range p.Quantiles {
 			float(q.Quantile)
