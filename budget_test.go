@@ -23,19 +23,24 @@ import (
 	"github.com/embermetrics/ember"
 )
 
-// requireNoAllocations fails if f allocates, even once in thousands of calls.
+// requireNoAllocations fails if f allocates, even once in thousands of calls. Since
+// allocations are counted for the whole process, in which timers of earlier tests
+// may fire, it is the least of some measurements that counts.
 func requireNoAllocations(t *testing.T, f func()) {
 	t.Helper()
 	for range 100 { // what is kept from the first calls on is no matter
 		f()
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection allocates too
-	total := testing.AllocsPerRun(1, func() {
-		for range 3000 {
-			f()
-		}
-	})
-	require.Zero(t, total, "in 3000 calls")
+	least := math.Inf(1)
+	for range 3 {
+		least = min(least, testing.AllocsPerRun(1, func() {
+			for range 3000 {
+				f()
+			}
+		}))
+	}
+	require.Zero(t, least, "in 3000 calls")
 }
 
 // every is one instrument of each kind, and their vectors by the number of labels.

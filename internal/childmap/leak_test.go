@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package childmap
+
+import (
+	"testing"
+
+	"github.com/embermetrics/ember/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
