@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember_test
+
+import (
+	"context"
+	"io"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/embermetrics/ember"
+	"github.com/embermetrics/ember/metric"
+)
+
+// Programs are written against these signatures, so changing one must break the
+// build here first.
+
+type observer interface {
+	ember.Collector
+	Observe(float64)
+	ObserveDuration(time.Duration)
+	Start() ember.Timer
+	Time(func())
+	Count() uint64
+	Sum() float64
+}
+
+type vector[T, V any] interface {
+	ember.Collector
+	With(values ...string) *T
+	WithLabels(ember.Labels) *T
+	Get(values ...string) (*T, error)
+	Lookup(values ...string) (*T, bool)
+	Delete(values ...string) bool
+	DeleteMatching(ember.Labels) int
+	Reset()
+	Len() int
+	Curry(ember.Labels) (*V, error)
+	All() iter.Seq2[[]string, *T]
+}
+
+var (
+	_ interface {
+		ember.Collector
+		Inc()
+		Add(float64)
+		Value() float64
+	} = (*ember.Counter)(nil)
+
+	_ interface {
+		ember.Collector
+		Set(float64)
+		Add(float64)
+		Sub(float64)
+		Inc()
+		Dec()
+		SetToCurrentTime()
+		Track() func()
+		Value() float64
+	} = (*ember.Gauge)(nil)
+
+	_ observer = (*ember.Histogram)(nil)
+	_ observer = (*ember.Summary)(nil)
+
+	_ interface {
+		Stop() time.Duration
+		Discard()
+	} = ember.Timer{}
+
+	_ vector[ember.Counter, ember.CounterVec]     = (*ember.CounterVec)(nil)
+	_ vector[ember.Gauge, ember.GaugeVec]         = (*ember.GaugeVec)(nil)
+	_ vector[ember.Histogram, ember.HistogramVec] = (*ember.HistogramVec)(nil)
+	_ vector[ember.Summary, ember.SummaryVec]     = (*ember.SummaryVec)(nil)
+
+	_ interface {
+		SetFunc(f func() float64, values ...string)
+	} = (*ember.CounterVec)(nil)
+	_ interface {
+		SetFunc(f func() float64, values ...string)
+	} = (*ember.GaugeVec)(nil)
+
+	_ func(ember.CounterOpts) *ember.Counter                               = ember.NewCounter
+	_ func(ember.GaugeOpts) *ember.Gauge                                   = ember.NewGauge
+	_ func(ember.HistogramOpts) *ember.Histogram                           = ember.NewHistogram
+	_ func(ember.SummaryOpts) *ember.Summary                               = ember.NewSummary
+	_ func(ember.CounterOpts, func() float64) *ember.CounterFunc           = ember.NewCounterFunc
+	_ func(ember.GaugeOpts, func() float64) *ember.GaugeFunc               = ember.NewGaugeFunc
+	_ func(opts ember.CounterOpts, labels ...string) *ember.CounterVec     = ember.NewCounterVec
+	_ func(opts ember.GaugeOpts, labels ...string) *ember.GaugeVec         = ember.NewGaugeVec
+	_ func(opts ember.HistogramOpts, labels ...string) *ember.HistogramVec = ember.NewHistogramVec
+	_ func(opts ember.SummaryOpts, labels ...string) *ember.SummaryVec     = ember.NewSummaryVec
+	_ func(start, width float64, count int) []float64                      = ember.LinearBuckets
+	_ func(start, factor float64, count int) []float64                     = ember.ExponentialBuckets
+	_ func(minBound, maxBound float64, count int) []float64                = ember.ExponentialBucketsRange
+	_ []float64                                                            = ember.DefBuckets
+	_ func(...ember.RegistryOption) *ember.Registry                        = ember.NewRegistry
+	_ func() *ember.Registry                                               = ember.Default
+	_ func(ember.Collector) error                                          = ember.Register
+	_ func(...ember.Collector)                                             = ember.MustRegister
+	_ func(ember.Collector) bool                                           = ember.Unregister
+	_ func() http.Handler                                                  = ember.Handler
+	_ func(ember.Gatherer, ember.HandlerOpts) http.Handler                 = ember.HandlerFor
+	_ func(io.Writer, ember.Gatherer) error                                = ember.WriteText
+	_ func(io.Writer, ember.Gatherer, ember.Format) error                  = ember.Write
+	_ func(ember.Collector, context.Context, *metric.Sink) error           = ember.Collector.Collect
+	_ func(metric.Collector, context.Context, *metric.Sink) error          = metric.Collector.Collect
+
+	_ interface {
+		ember.Gatherer
+		Register(ember.Collector) error
+		MustRegister(...ember.Collector)
+		Unregister(ember.Collector) bool
+		Sub(prefix string, labels ember.Labels) *ember.Registry
+		NewCounter(ember.CounterOpts) *ember.Counter
+		NewGauge(ember.GaugeOpts) *ember.Gauge
+		NewHistogram(ember.HistogramOpts) *ember.Histogram
+		NewSummary(ember.SummaryOpts) *ember.Summary
+		NewCounterFunc(ember.CounterOpts, func() float64) *ember.CounterFunc
+		NewGaugeFunc(ember.GaugeOpts, func() float64) *ember.GaugeFunc
+		NewCounterVec(ember.CounterOpts, ...string) *ember.CounterVec
+		NewGaugeVec(ember.GaugeOpts, ...string) *ember.GaugeVec
+		NewHistogramVec(ember.HistogramOpts, ...string) *ember.HistogramVec
+		NewSummaryVec(ember.SummaryOpts, ...string) *ember.SummaryVec
+	} = (*ember.Registry)(nil)
+
+	_ interface {
+		Gather() ([]*metric.Family, error)
+	} = ember.Gatherer(nil)
+)
+
+// The options are flat, and zero means the default.
+var (
+	_ = ember.CounterOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: ember.Labels(map[string]string{})}
+	_ = ember.GaugeOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: nil}
+	_ = ember.HistogramOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: nil, Buckets: []float64(nil)}
+	_ = ember.SummaryOpts{
+		Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: nil,
+		Quantiles: []float64(nil), MaxAge: time.Duration(0), AgeBuckets: int(0),
+	}
+)
