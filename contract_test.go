@@ -5,7 +5,6 @@ package ember_test
 import (
 	"context"
 	"io"
-	"iter"
 	"net/http"
 	"time"
 
@@ -24,20 +23,6 @@ type observer interface {
 	Time(func())
 	Count() uint64
 	Sum() float64
-}
-
-type vector[T, V any] interface {
-	ember.Collector
-	With(values ...string) *T
-	WithLabels(ember.Labels) *T
-	Get(values ...string) (*T, error)
-	Lookup(values ...string) (*T, bool)
-	Delete(values ...string) bool
-	DeleteMatching(ember.Labels) int
-	Reset()
-	Len() int
-	Curry(ember.Labels) (*V, error)
-	All() iter.Seq2[[]string, *T]
 }
 
 var (
@@ -68,10 +53,10 @@ var (
 		Discard()
 	} = ember.Timer{}
 
-	_ vector[ember.Counter, ember.CounterVec]     = (*ember.CounterVec)(nil)
-	_ vector[ember.Gauge, ember.GaugeVec]         = (*ember.GaugeVec)(nil)
-	_ vector[ember.Histogram, ember.HistogramVec] = (*ember.HistogramVec)(nil)
-	_ vector[ember.Summary, ember.SummaryVec]     = (*ember.SummaryVec)(nil)
+	_ vector[ember.Counter, *ember.CounterVec]     = (*ember.CounterVec)(nil)
+	_ vector[ember.Gauge, *ember.GaugeVec]         = (*ember.GaugeVec)(nil)
+	_ vector[ember.Histogram, *ember.HistogramVec] = (*ember.HistogramVec)(nil)
+	_ vector[ember.Summary, *ember.SummaryVec]     = (*ember.SummaryVec)(nil)
 
 	_ interface {
 		SetFunc(f func() float64, values ...string)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -158,7 +159,7 @@ func (r *Registry) prepare(ctx context.Context) *scrape {
 	}
 
 	called := make(map[instrument][]calledSeries)
-	m := merger{r: r, families: make(map[string]*scrapeFamily), owners: make(map[string]*registration), seen: make(map[string]bool)}
+	m := merger{r: r, families: make(map[string]*scrapeFamily), owners: make(map[string]*registration)}
 	var failures []error
 	jobs := collect(ctx, regs)
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -180,7 +181,7 @@ func (r *Registry) prepare(ctx context.Context) *scrape {
 			f.parts[i].called = called[f.parts[i].instrument]
 		}
 	}
-	all := append(instruments, m.sorted()...)
+	all := slices.AppendSeq(instruments, maps.Values(m.families))
 	if r.parent == nil {
 		all = append(all, r.own()...)
 	}
@@ -191,9 +192,8 @@ func (r *Registry) prepare(ctx context.Context) *scrape {
 // merger puts together what collectors wrote, of each collector all or nothing.
 type merger struct {
 	r        *Registry
-	families map[string]*scrapeFamily // by full name
+	families map[string]*scrapeFamily // by full name; the points of each in order
 	owners   map[string]*registration // of the names that undescribed families may write
-	seen     map[string]bool          // family name and rendered labels of each point
 }
 
 func (m *merger) add(j *job) error {
@@ -212,22 +212,18 @@ func (m *merger) add(j *job) error {
 			if err := agree(known.familyInfo, f, "another collector"); err != nil {
 				return err
 			}
-		}
-		for _, p := range rendered[i] {
-			if m.seen[f.Name+"{"+p.text] {
-				return fmt.Errorf("ember: %s was written by another collector", seriesName(f.Name, p.text))
+			if text, ok := common(known.parts[0].points, rendered[i]); ok {
+				return fmt.Errorf("ember: %s was written by another collector", seriesName(f.Name, text))
 			}
 		}
 	}
 	for i, f := range families {
-		known := m.families[f.Name]
-		if known == nil {
-			known = &scrapeFamily{newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind), []scrapePart{{info: &partInfo{}}}}
-			m.families[f.Name] = known
-		}
-		known.parts[0].points = append(known.parts[0].points, rendered[i]...)
-		for _, p := range rendered[i] {
-			m.seen[f.Name+"{"+p.text] = true
+		if known := m.families[f.Name]; known != nil {
+			points := &known.parts[0].points
+			*points = append(*points, rendered[i]...)
+			sortPoints(*points)
+		} else {
+			m.families[f.Name] = &scrapeFamily{newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind), []scrapePart{{info: &partInfo{}, points: rendered[i]}}}
 		}
 		for _, name := range claims(f.Name, f.Kind) {
 			m.owners[name] = j.reg
@@ -359,12 +355,17 @@ func sortFamilies(all []*scrapeFamily) {
 	sort.Slice(all, func(i, j int) bool { return all[i].written < all[j].written })
 }
 
-// sorted returns the families with the points of each in order.
-func (m *merger) sorted() []*scrapeFamily {
-	var all []*scrapeFamily
-	for _, f := range m.families {
-		sortPoints(f.parts[0].points)
-		all = append(all, f)
+// common returns labels that stand in both of two lists, which are in order.
+func common(a, b []point) (text string, ok bool) {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].text == b[0].text:
+			return a[0].text, true
+		case a[0].text < b[0].text:
+			a = a[1:]
+		default:
+			b = b[1:]
+		}
 	}
-	return all
+	return "", false
 }
