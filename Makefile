@@ -61,5 +61,5 @@ vuln:
 	@out=$$($(GOVULNCHECK) ./... 2>&1) && { echo "$$out"; exit 0; }; \
 	case "$$out" in \
 	*"exit status 3"*) echo "$$out"; exit 1;; \
-	*) echo "govulncheck could not run, skipped: $$(echo "$$out" | head -1)";; \
+	*) echo "govulncheck could not run, skipped: $$(echo "$$out" | tail -1)";; \
 	esac
