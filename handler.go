@@ -38,8 +38,9 @@ type HandlerOpts struct {
 type ErrorMode uint8
 
 const (
-	// ServeRest serves everything else; with nothing else to serve, 500. The
-	// failure is visible in ember_collector_errors_total and the log.
+	// ServeRest serves everything else; if that is nothing but Ember's own
+	// metrics, 500. The failure is visible in ember_collector_errors_total and the
+	// log.
 	ServeRest ErrorMode = iota
 	// Fail answers 500 with the errors, so that the whole scrape fails visibly.
 	Fail
@@ -114,7 +115,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // nobody is there any more
 	}
-	if s.err != nil && (h.opts.OnError == Fail || len(s.families) == 0) {
+	if s.err != nil && (h.opts.OnError == Fail || s.empty()) {
 		http.Error(w, s.err.Error(), http.StatusInternalServerError)
 		return
 	}

@@ -166,6 +166,12 @@ func TestHandlerOnError(t *testing.T) {
 	require.Equal(t, "ember: collector ember_test.custom: no answer\n", w.Body.String())
 	require.Empty(t, w.Header().Get("Content-Encoding"))
 
+	alone := ember.NewRegistry(quiet)
+	alone.MustRegister(failing)
+	w = get(t, ember.HandlerFor(alone, ember.HandlerOpts{}), nil)
+	require.Equal(t, http.StatusInternalServerError, w.Code, "nothing but the count of its failures is left")
+	require.Equal(t, "ember: collector ember_test.custom: no answer\n", w.Body.String())
+
 	w = get(t, ember.HandlerFor(foreign{err: errors.New("nothing")}, ember.HandlerOpts{}), nil)
 	require.Equal(t, http.StatusInternalServerError, w.Code, "there is no rest to serve")
 	require.Equal(t, "nothing\n", w.Body.String())

@@ -41,6 +41,11 @@ type point struct {
 	metric.Point
 }
 
+// empty reports whether there is nothing but Ember's own metrics.
+func (s *scrape) empty() bool {
+	return !slices.ContainsFunc(s.families, func(f *scrapeFamily) bool { return !slices.Contains(ownFamilies, f.familyInfo) })
+}
+
 func (s *scrape) write(e encoder) {
 	for _, f := range s.families {
 		e.family(f.familyInfo)
