@@ -18,9 +18,9 @@ import (
 //	w[1]++
 //	b.Release(w)
 //
-// w[0] belongs to the block: 1 while the shard is taken, else 0. A reader that
-// cannot take a shard, in another process say, can still tell whether what it copied
-// was whole, if every write makes some word grow: w[0] was 0 before and after, and a
+// w[0] belongs to the block: odd while the shard is taken. A reader that cannot
+// take a shard, in another process say, can still tell whether what it copied was
+// whole, if every write makes some word grow: w[0] was even before and after, and a
 // second copy is the same.
 //
 // A writer is never kept waiting by one that lost its processor while holding a
@@ -51,6 +51,9 @@ const (
 	// takes the holder for descheduled: about the microseconds that a reader
 	// may need for a large block.
 	spinLoads = 2000
+	// How often a reader looks at the shards that are taken before it yields: a
+	// holder that is on a processor is done by then.
+	readRounds = 100
 	// A block spreads when so many writers had to wait between two reads. That is
 	// nothing to a busy histogram, and more than chance brings about.
 	spreadWaits = 256
@@ -74,10 +77,34 @@ func (b *Block) Acquire(n int) (shard int, w []uint64) {
 // Release gives a shard back.
 func (b *Block) Release(w []uint64) { release(&w[0]) }
 
-// take tries once to take the shard at p.
-func take(p *uint64) bool { return atomic.CompareAndSwapUint64(p, 0, 1) }
+// The states of a shard, in its first word. Only readers take a shard that is
+// wanted, so that a writer that comes back to it again and again, and is off the
+// processor whenever a reader looks, leaves it to the reader at once.
+const (
+	free   = 0
+	taken  = 1
+	wanted = 2 // by a reader; added to taken until the holder gives it back
+)
 
-func release(p *uint64) { atomic.StoreUint64(p, 0) }
+// take tries once to take the shard at p for writing.
+func take(p *uint64) bool { return atomic.CompareAndSwapUint64(p, free, taken) }
+
+// takeToRead tries once to take the shard at p for reading, and otherwise says that
+// it is wanted.
+func takeToRead(p *uint64) bool {
+	switch atomic.LoadUint64(p) {
+	case free:
+		return take(p)
+	case wanted:
+		return atomic.CompareAndSwapUint64(p, wanted, taken)
+	case taken:
+		atomic.CompareAndSwapUint64(p, taken, taken+wanted)
+	}
+	return false
+}
+
+// release gives back what is taken, and keeps it wanted if it is.
+func release(p *uint64) { atomic.AddUint64(p, ^uint64(taken-1)) }
 
 //go:noinline
 func (b *Block) acquireSlow(n int) (int, []uint64) {
@@ -107,7 +134,7 @@ func (b *Block) acquireSlow(n int) (int, []uint64) {
 // its holder is off the processor, or because writers meet here often.
 func (b *Block) wait(p *uint64) bool {
 	for range spinLoads {
-		if atomic.LoadUint64(p) != 0 || !take(p) {
+		if atomic.LoadUint64(p) != free || !take(p) {
 			continue
 		}
 		if b.waits.Add(1) < spreadWaits {
@@ -129,26 +156,34 @@ func (b *Block) spreadOut(n int) *blockStripes {
 	return s
 }
 
-// Read calls f for each shard in turn, holding that shard, so that what f sees of
-// it is whole: no write is half in it. f must be brief, for writers step aside
-// meanwhile.
+// Read calls f for each shard, holding that shard, so that what f sees of it is
+// whole: no write is half in it. f must be brief, for writers step aside meanwhile.
 func (b *Block) Read(n int, f func(shard int, w []uint64)) {
-	visit := func(i int, p *uint64) {
-		for spins := 1; atomic.LoadUint64(p) != 0 || !take(p); spins++ {
-			if spins%spinLoads == 0 {
-				runtime.Gosched()
-			}
-		}
-		if i == 0 {
-			b.waits.Store(0)
-		}
-		f(i, unsafe.Slice(p, n))
-		release(p)
+	s := b.spread.Load()
+	shards := 1
+	if s != nil {
+		shards += int(s.count)
 	}
-	visit(0, b.at.Load())
-	if s := b.spread.Load(); s != nil {
-		for i := range s.count {
-			visit(int(i)+1, &s.words[i*s.stride])
+	var read [maxStripes + 1]bool
+	for left, round := shards, 0; left > 0; round++ {
+		if round > readRounds {
+			runtime.Gosched() // a holder is off the processor
+		}
+		for i := range shards {
+			p := b.at.Load()
+			if i > 0 {
+				p = &s.words[uint(i-1)*s.stride]
+			}
+			if read[i] || !takeToRead(p) {
+				continue
+			}
+			if i == 0 {
+				b.waits.Store(0)
+			}
+			f(i, unsafe.Slice(p, n))
+			release(p)
+			read[i] = true
+			left--
 		}
 	}
 }

@@ -35,7 +35,7 @@ func torn(w []uint64) string {
 	switch {
 	case len(w) != blockWords:
 		return "wrong length"
-	case atomic.LoadUint64(&w[0]) != 1:
+	case atomic.LoadUint64(&w[0])&1 == 0:
 		return "it is not taken, so a writer may come in"
 	case w[2] != w[3]:
 		return "only one of the sums is written"
@@ -291,4 +291,25 @@ func TestBlockSpreadsOnce(t *testing.T) {
 	require.Same(t, first, b.spreadOut(blockWords))
 	require.Equal(t, uint(2*lineWords), first.stride, "stripes must not share a line")
 	require.Len(t, first.words, 2*lineWords*Stripes())
+}
+
+// A shard that a reader waits for goes to a reader next, whatever writers try.
+func TestBlockWantedShardIsLeftToReaders(t *testing.T) {
+	var p uint64
+	require.True(t, take(&p))
+	require.False(t, take(&p))
+	require.False(t, takeToRead(&p))
+	require.False(t, takeToRead(&p), "another reader")
+	require.Equal(t, uint64(taken+wanted), p)
+	release(&p)
+	require.Equal(t, uint64(wanted), p)
+	require.False(t, take(&p))
+	require.True(t, takeToRead(&p))
+	require.False(t, takeToRead(&p), "another reader")
+	release(&p)
+	require.True(t, takeToRead(&p))
+	release(&p)
+	require.True(t, take(&p))
+	release(&p)
+	require.Zero(t, p)
 }
