@@ -48,7 +48,11 @@ func ExponentialBucketsRange(minBound, maxBound float64, count int) []float64 {
 	}
 	bounds := make([]float64, count)
 	for i := range bounds {
-		bounds[i] = minBound * math.Pow(maxBound/minBound, float64(i)/float64(count-1))
+		t := float64(i) / float64(count-1)
+		bounds[i] = minBound * math.Pow(maxBound/minBound, t)
+		if isInf(bounds[i], 1) { // the quotient is too large
+			bounds[i] = math.Pow(minBound, 1-t) * math.Pow(maxBound, t)
+		}
 	}
 	bounds[count-1] = maxBound
 	return bounds

@@ -32,7 +32,9 @@ func (c *callback) callbacks() []calledSeries { return []calledSeries{{call: c.c
 
 func (c *callback) write(e encoder, called []calledSeries) {
 	for _, s := range called {
-		e.value(s.labels, s.value)
+		if !s.failed {
+			e.value(s.labels, s.value)
+		}
 	}
 }
 
@@ -42,14 +44,18 @@ type calledSeries struct {
 	labels string
 	call   func() float64
 	value  float64
+	failed bool // there is no value, and nothing is written
 }
 
 // evaluate calls the function. It returns an error for what no series of this
 // kind can have.
 func (s *calledSeries) evaluate(kind metric.Kind) error {
 	s.value = s.call()
-	if kind == metric.Counter && !(s.value >= 0) {
+	if kind == metric.Counter && !isTotal(s.value) {
 		return fmt.Errorf("it returned %g, which no counter can be", s.value)
 	}
 	return nil
 }
+
+// isTotal reports whether a counter can have the value.
+func isTotal(v float64) bool { return v >= 0 && !isInf(v, 1) }

@@ -128,6 +128,33 @@ func claims(name string, kind metric.Kind) []string {
 	return []string{name}
 }
 
+// samples returns the names that a family writes in the text format, escaped.
+func samples(name string, kind metric.Kind) []string {
+	name = escapeName(name)
+	switch kind {
+	case metric.Histogram:
+		return []string{name, name + "_bucket", name + "_sum", name + "_count"}
+	case metric.Summary:
+		return []string{name, name + "_sum", name + "_count"}
+	}
+	return []string{name}
+}
+
+// siblings are the families of one collector. Some well-known ones make claims that
+// collide, as go_memstats_alloc_bytes and …_total do in OpenMetrics, but none may
+// write the samples of another.
+type siblings map[string]string // full names by sample name
+
+func (s siblings) add(name string, kind metric.Kind) error {
+	for _, w := range samples(name, kind) {
+		if other, ok := s[w]; ok && other != name {
+			return fmt.Errorf("ember: %v %q collides with %q of the same collector: both write %q", kind, name, other, w)
+		}
+		s[w] = name
+	}
+	return nil
+}
+
 // checkAgree returns how a second description under one name contradicts the
 // first: all series of a family share kind, help, unit and label names, and which
 // of them are constant.
@@ -186,7 +213,7 @@ func checkFamily(f *metric.Family) error {
 			if j > 0 && !(b.UpperBound > p.Buckets[j-1].UpperBound) {
 				return fmt.Errorf("ember: %s: bucket %d (%g) must be above bucket %d (%g)", describe(d), j, b.UpperBound, j-1, p.Buckets[j-1].UpperBound)
 			}
-			if b.UpperBound != b.UpperBound {
+			if b.UpperBound != b.UpperBound || isInf(b.UpperBound, -1) {
 				return fmt.Errorf("ember: %s: bucket %d (%g) must be a number", describe(d), j, b.UpperBound)
 			}
 			if j > 0 && b.Count < p.Buckets[j-1].Count {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -94,6 +96,8 @@ func TestCollectorFails(t *testing.T) {
 		"panic":       {write(func(*metric.Sink) { panic("oh") }), `panic: oh`},
 		"nil panic":   {write(func(*metric.Sink) { panic(nil) }), `panic: panic called with nil argument`},
 		"goexit":      {write(func(*metric.Sink) { runtime.Goexit() }), `it called runtime.Goexit`},
+		"nil error":   {func(context.Context, *metric.Sink) error { return (*badError)(nil) }, `it returned an error whose text cannot be had: panic: runtime error: invalid memory address or nil pointer dereference`},
+		"own samples": {write(func(out *metric.Sink) { out.Gauge("before_b", "", 1); out.Gauge("before.b", "", 1) }), `ember: gauge "before.b" collides with "before_b" of the same collector: both write "before_b"`},
 		"bad name":    {write(func(out *metric.Sink) { out.Gauge("", "", 1) }), `ember: a gauge without a name`},
 		"bad label":   {write(func(out *metric.Sink) { out.Gauge("x", "", 1, label("__a", "")) }), `ember: gauge "x": the label name "__a" starts with "__", which is reserved`},
 		"label twice": {write(func(out *metric.Sink) { out.Gauge("x", "", 1, label("a", "1"), label("a", "2")) }), `ember: gauge "x": the label name "a" stands twice`},
@@ -308,4 +312,44 @@ func TestInstrumentsAsCollectors(t *testing.T) {
 	got[3].Points[0].Quantiles[0].Value, want[3].Points[0].Quantiles[0].Value = 0, 0
 	require.Equal(t, want, got)
 	require.EqualError(t, counter("").Collect(t.Context(), &out), "ember: a counter without a name")
+}
+
+// badError cannot be asked for its text if it is nil.
+type badError struct{ text string }
+
+func (e *badError) Error() string { return e.text }
+
+// TestFunctionSetDuringScrape: a series that gets a function while others are called
+// is exposed with its own value.
+func TestFunctionSetDuringScrape(t *testing.T) {
+	reg := ember.NewRegistry()
+	vec := reg.NewGaugeVec(ember.GaugeOpts{Name: "g"}, "x")
+	vec.With("1").Set(5)
+	reg.NewGaugeFunc(ember.GaugeOpts{Name: "setter"}, func() float64 {
+		vec.SetFunc(func() float64 { return 7 }, "1")
+		return 0
+	})
+	require.Contains(t, text(t, reg), "g{x=\"1\"} 5\n")
+	require.Contains(t, text(t, reg), "g{x=\"1\"} 7\n")
+}
+
+// TestDisconnectCostsOthersNothing: a collector is not slow because a client was
+// impatient.
+func TestDisconnectCostsOthersNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := ember.NewRegistry()
+		reg.MustRegister(&custom{func(_ context.Context, out *metric.Sink) error {
+			time.Sleep(400 * time.Millisecond)
+			out.Gauge("slow", "", 1)
+			return nil
+		}})
+		h := ember.HandlerFor(reg, ember.HandlerOpts{})
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, nil)
+		go func() { time.Sleep(100 * time.Millisecond); cancel() }()
+		require.PanicsWithValue(t, http.ErrAbortHandler, func() {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil))
+		})
+		require.Equal(t, "# TYPE slow gauge\nslow 1\n", get(t, h, nil).Body.String())
+		time.Sleep(time.Second)
+	})
 }

@@ -67,6 +67,9 @@ func (s *snapshotter) summary(labels string, m *summarySnapshot) {
 // collectTo writes an instrument's series to a sink.
 func collectTo(out *metric.Sink, i instrument) error {
 	d := i.definition()
+	if d == nil {
+		return checkInstrument(i, d)
+	}
 	if d.err != nil {
 		return d.err
 	}

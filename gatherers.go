@@ -134,10 +134,14 @@ func copyPoints(f *scrapeFamily) []point {
 // prepareForeign checks what a gatherer returns that is not Ember's: it may
 // contain anything.
 func prepareForeign(g Gatherer) *scrape {
-	families, err := g.Gather()
+	var families []*metric.Family
+	errs := []error{readable(guard(func() (err error) {
+		families, err = g.Gather()
+		return err
+	}))}
 	s := &scrape{}
-	errs := []error{err}
 	seen := make(map[string]bool) // written names
+	names := make(siblings)
 	for _, f := range families {
 		if f == nil {
 			continue
@@ -150,6 +154,9 @@ func prepareForeign(g Gatherer) *scrape {
 		info := newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind)
 		if err == nil && seen[info.written] {
 			err = fmt.Errorf("ember: %v %q was gathered twice", f.Kind, f.Name)
+		}
+		if err == nil {
+			err = names.add(f.Name, f.Kind)
 		}
 		if err != nil {
 			errs = append(errs, err)

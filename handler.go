@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -85,7 +86,7 @@ type handler struct {
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Vary", "Accept, Accept-Encoding")
+	header.Add("Vary", "Accept, Accept-Encoding")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		header.Set("Allow", "GET, HEAD")
 		http.Error(w, fmt.Sprintf("ember: method %s is not allowed here, only GET and HEAD", r.Method), http.StatusMethodNotAllowed)
@@ -113,7 +114,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	s := prepare(collecting, h.gatherer)
 	if r.Context().Err() != nil {
-		panic(http.ErrAbortHandler) // nobody is there any more
+		abort(w, r) // nobody is there any more
 	}
 	if s.err != nil && (h.opts.OnError == Fail || s.empty()) {
 		http.Error(w, s.err.Error(), http.StatusInternalServerError)
@@ -127,8 +128,23 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := send(ctx, w, s, encoding); err != nil {
-		panic(http.ErrAbortHandler)
+		abort(w, r)
 	}
+}
+
+// abort ends a response so that nobody takes what was sent for the whole. The server
+// does that for a handler that panics so, except in HTTP/1.0, where closing the
+// connection is how every response ends: there it is reset.
+func abort(w http.ResponseWriter, r *http.Request) {
+	if !r.ProtoAtLeast(1, 1) {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0)
+			}
+			_ = conn.Close()
+		}
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // limit returns the request's context with the deadline of the scrape: the

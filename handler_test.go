@@ -407,3 +407,41 @@ func TestScrapersShareNothing(t *testing.T) {
 	close(stop)
 	wg.Wait()
 }
+
+// TestHandlerResetsHTTP10: there, the end of a connection is the end of a response,
+// so only a reset tells that something is missing.
+func TestHandlerResetsHTTP10(t *testing.T) {
+	reg := large()
+	stop := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		ember.HandlerFor(reg, ember.HandlerOpts{}).ServeHTTP(&cancelAfter{w, cancel}, r.WithContext(ctx))
+		close(stop) // not reached: the handler panics
+	}))
+	defer server.Close()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+	require.NoError(t, err)
+	_, err = io.ReadAll(conn)
+	require.Error(t, err, "the response looks complete")
+	select {
+	case <-stop:
+		t.Fatal("the handler returned")
+	default:
+	}
+}
+
+// cancelAfter ends a request's context after the first write.
+type cancelAfter struct {
+	http.ResponseWriter
+	cancel func()
+}
+
+func (w *cancelAfter) Write(p []byte) (int, error) {
+	w.cancel()
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *cancelAfter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

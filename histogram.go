@@ -117,7 +117,12 @@ func (h *Histogram) Sum() float64 {
 // Collect writes the histogram to out, as it would be exposed.
 func (h *Histogram) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, h) }
 
-func (h *Histogram) definition() *definition { return h.layout.definition }
+func (h *Histogram) definition() *definition {
+	if h.layout == nil {
+		return nil
+	}
+	return h.layout.definition
+}
 
 func (h *Histogram) write(e encoder, _ []calledSeries) { h.writeChild(e, "") }
 

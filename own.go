@@ -25,9 +25,9 @@ var (
 // failed counts and logs that a job failed, and returns its error with the
 // collector's name. The same error again is only counted.
 func (r *Registry) failed(j *job) error {
+	text := j.err.Error()
 	r.mu.Lock()
 	r.failures[j.name]++
-	text := j.err.Error()
 	news := j.reg.run.logged != text
 	j.reg.run.logged = text
 	r.mu.Unlock()

@@ -74,6 +74,7 @@ type registration struct {
 	desc      metric.Desc // with these; empty if the collector describes nothing
 	part      *partInfo
 	first     *registration            // of the same call of Register
+	parts     int                      // of the first: how many there are
 	described map[string][]metric.Desc // of a collector: what it may write, by name, both without in's prefix and labels; nil: anything
 
 	run collectorRun // of a collector
@@ -83,9 +84,13 @@ type registration struct {
 type RegistryOption func(*registryState)
 
 // WithLogger makes a registry report failing collectors to l instead of
-// slog.Default().
+// slog.Default(); nil changes nothing.
 func WithLogger(l *slog.Logger) RegistryOption {
-	return func(s *registryState) { s.log = func() *slog.Logger { return l } }
+	return func(s *registryState) {
+		if l != nil {
+			s.log = func() *slog.Logger { return l }
+		}
+	}
 }
 
 // NewRegistry returns a registry in which nothing is registered. It exposes
@@ -113,7 +118,7 @@ func NewRegistry(options ...RegistryOption) *Registry {
 // stands first.
 //
 // What is registered through the view is exposed by r. As a Gatherer, the view
-// exposes only what was registered through it.
+// exposes only what was registered through it, without Ember's own metrics.
 func (r *Registry) Sub(prefix string, labels Labels) *Registry {
 	return &Registry{
 		registryState: r.registryState,
@@ -172,8 +177,8 @@ func (r *Registry) MustRegister(cs ...Collector) {
 func (r *Registry) describe(c Collector) ([]*registration, error) {
 	if i, ok := c.(instrument); ok {
 		d := i.definition()
-		if d.err != nil {
-			return nil, d.err
+		if err := checkInstrument(i, d); err != nil {
+			return nil, err
 		}
 		reg, err := r.registration(c, d.Desc, d)
 		return []*registration{reg}, err
@@ -188,8 +193,11 @@ func (r *Registry) describe(c Collector) ([]*registration, error) {
 		descs = describer.Describe()
 	}
 	if len(descs) == 0 {
-		if !reflect.TypeOf(c).Comparable() {
+		if !reflect.ValueOf(c).Comparable() {
 			return nil, fmt.Errorf("ember: a collector of type %T cannot be told from others: register a pointer, or describe it", c)
+		}
+		if err := checkDesc(&metric.Desc{Name: r.prefix + "x", ConstLabels: r.labels}); err != nil {
+			return nil, err
 		}
 		return []*registration{{collector: c, in: r, part: newPartInfo(r.labels, nil)}}, nil
 	}
@@ -202,6 +210,19 @@ func (r *Registry) describe(c Collector) ([]*registration, error) {
 		regs = append(regs, reg)
 	}
 	return regs, nil
+}
+
+// checkInstrument returns why an instrument cannot be registered.
+func checkInstrument(i instrument, d *definition) error {
+	if d == nil {
+		return fmt.Errorf("ember: a %T that was not made by a constructor cannot be registered", i)
+	}
+	if v, ok := i.(interface{ curried() bool }); ok && v.curried() {
+		return fmt.Errorf("ember: %s is curried: register the vector itself", d)
+	} else if !ok && len(d.Labels) > 0 {
+		return fmt.Errorf("ember: %s is a series of a vector: register the vector", d)
+	}
+	return d.err
 }
 
 // registration applies r's prefix and labels to a description and checks the
@@ -223,12 +244,17 @@ func (r *Registry) registration(c Collector, d metric.Desc, def *definition) (*r
 
 // add registers all of regs or none.
 func (r *Registry) add(c Collector, regs []*registration) error {
+	regs[0].parts = len(regs)
+	names := make(siblings)
 	for _, reg := range regs {
 		reg.first = regs[0]
+		if err := names.add(reg.desc.Name, reg.desc.Kind); err != nil {
+			return err
+		}
 	}
 	if regs[0].desc.Name == "" {
 		for _, other := range r.custom {
-			if other.desc.Name == "" && other.collector == c {
+			if other.desc.Name == "" && other.collector == c && other.in.sameView(r) {
 				return &AlreadyRegisteredError{Name: fmt.Sprintf("%T", c), Existing: c, New: c}
 			}
 		}
@@ -322,12 +348,15 @@ func (r *Registry) Unregister(c Collector) bool {
 	var found []*registration
 	for _, reg := range regs {
 		old := r.find(&reg.desc)
-		if old == nil {
+		if old == nil || (old.part.def == nil) != (reg.part.def == nil) {
 			return false
 		}
 		found = append(found, old)
 	}
-	// All are there, but only the parts of one collector go together.
+	// All are there, but the parts of one collector only go together.
+	if found[0].first.parts != len(found) {
+		return false
+	}
 	for _, old := range found {
 		if old.first != found[0].first {
 			return false

@@ -81,6 +81,13 @@ func TestRegisterRefusesBadDefinitions(t *testing.T) {
 		"no function":              {ember.NewGaugeFunc(ember.GaugeOpts{Name: "x"}, nil), `ember: gauge "x" has no function to call`},
 		"collector with an error":  {badRule{}, `ember: bad rule`},
 		"not comparable":           {writer(nil), `ember: a collector of type ember_test.writer cannot be told from others: register a pointer, or describe it`},
+		"series of a vector":       {ember.NewCounterVec(ember.CounterOpts{Name: "x_total"}, "a").With("1"), `ember: counter "x_total" is a series of a vector: register the vector`},
+		"zero counter":             {&ember.Counter{}, `ember: a *ember.Counter that was not made by a constructor cannot be registered`},
+		"zero histogram":           {&ember.Histogram{}, `ember: a *ember.Histogram that was not made by a constructor cannot be registered`},
+		"zero vector":              {&ember.SummaryVec{}, `ember: a *ember.SummaryVec that was not made by a constructor cannot be registered`},
+		"samples of a sibling":     {describer{{Name: "x", Kind: metric.Histogram}, {Name: "x_count", Kind: metric.Gauge}}, `ember: gauge "x_count" collides with "x" of the same collector: both write "x_count"`},
+		"siblings written alike":   {describer{{Name: "a.b", Kind: metric.Gauge}, {Name: "a_b", Kind: metric.Gauge}}, `ember: gauge "a_b" collides with "a.b" of the same collector: both write "a_b"`},
+		"not comparable inside":    {boxed{[]int{}}, `ember: a collector of type ember_test.boxed cannot be told from others: register a pointer, or describe it`},
 		"an own name":              {counter("ember_invalid_updates_total"), `ember: counter "ember_invalid_updates_total" collides with counter "ember_invalid_updates_total": both write "ember_invalid_updates_total"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -254,6 +261,29 @@ func TestSiblings(t *testing.T) {
 	require.NoError(t, reg.Register(counter("x")))
 }
 
+// TestUnregisterTakesCollectorsWhole: a part of a collector is not unregistered by
+// what is like that part.
+func TestUnregisterTakesCollectorsWhole(t *testing.T) {
+	both := describer{{Name: "x", Kind: metric.Gauge}, {Name: "y", Kind: metric.Gauge}}
+	reg := ember.NewRegistry()
+	reg.MustRegister(both)
+	for _, part := range []ember.Collector{gauge("x"), gauge("y"), both[:1], both[1:]} {
+		require.False(t, reg.Unregister(part))
+	}
+	require.Equal(t, "# TYPE x gauge\nx 0\n# TYPE y gauge\ny 0\n", text(t, reg))
+	require.True(t, reg.Unregister(both))
+}
+
+func TestSubChecksForCollectorsToo(t *testing.T) {
+	reg := ember.NewRegistry()
+	require.EqualError(t, reg.Sub("", ember.Labels{"__a": "1"}).Register(&plain{}), `ember: unknown "x": the label name "__a" starts with "__", which is reserved`)
+	require.EqualError(t, reg.Sub("\xff", nil).Register(&plain{}), `ember: the unknown name "\xffx" is not valid UTF-8`)
+	c := &plain{}
+	require.NoError(t, reg.Sub("a_", nil).Register(c))
+	require.NoError(t, reg.Sub("b_", nil).Register(c))
+	require.Equal(t, "# TYPE a_plain gauge\na_plain 1\n# TYPE b_plain gauge\nb_plain 1\n", text(t, reg))
+}
+
 func TestRegisterAllOrNothing(t *testing.T) {
 	reg := ember.NewRegistry()
 	reg.MustRegister(gauge("b"))
@@ -412,6 +442,11 @@ func (d describer) Collect(_ context.Context, out *metric.Sink) error {
 	}
 	return nil
 }
+
+// boxed is of a comparable type, but its values may not be.
+type boxed struct{ x any }
+
+func (boxed) Collect(context.Context, *metric.Sink) error { return nil }
 
 type badRule struct{ *plain }
 

@@ -173,7 +173,7 @@ func (r *Registry) prepare(ctx context.Context) *scrape {
 	}
 	for _, j := range jobs {
 		if j.reg.part.def != nil {
-			called[j.reg.collector.(instrument)] = j.called
+			called[j.reg.collector.(instrument)] = j.outcome()
 		} else if j.err == nil {
 			j.err = m.add(j)
 		}
@@ -204,8 +204,12 @@ type merger struct {
 func (m *merger) add(j *job) error {
 	families := j.sink.Families()
 	rendered := make([][]point, len(families))
+	names := make(siblings)
 	for i, f := range families {
 		if err := m.check(j.reg, f); err != nil {
+			return err
+		}
+		if err := names.add(f.Name, f.Kind); err != nil {
 			return err
 		}
 		f.Name = j.reg.in.prefix + f.Name

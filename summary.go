@@ -252,7 +252,12 @@ func (s *Summary) totals(recent *sketch.Sketch, period uint64) (count uint64, su
 // Collect writes the summary to out, as it would be exposed.
 func (s *Summary) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, s) }
 
-func (s *Summary) definition() *definition { return s.shape.definition }
+func (s *Summary) definition() *definition {
+	if s.shape == nil {
+		return nil
+	}
+	return s.shape.definition
+}
 
 func (s *Summary) write(e encoder, _ []calledSeries) { s.writeChild(e, "") }
 

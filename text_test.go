@@ -244,13 +244,13 @@ func TestTextCounts(t *testing.T) {
 	reg.MustRegister(collectFunc(func(out *metric.Sink) {
 		out.Add(&metric.Desc{Name: "h", Kind: metric.Histogram}, metric.Point{
 			Count: math.MaxUint64, Sum: math.Inf(-1),
-			Buckets: []metric.Bucket{{UpperBound: math.Inf(-1), Count: 1<<53 - 1}, {UpperBound: 1, Count: 1 << 53}, {UpperBound: 2, Count: 1<<53 + 1}, {UpperBound: 3, Count: 1<<53 + 2}},
+			Buckets: []metric.Bucket{{UpperBound: -5, Count: 1<<53 - 1}, {UpperBound: 1, Count: 1 << 53}, {UpperBound: 2, Count: 1<<53 + 1}, {UpperBound: 3, Count: 1<<53 + 2}},
 		})
 		out.Add(&metric.Desc{Name: "s", Kind: metric.Summary}, metric.Point{Count: math.MaxUint64, Sum: math.NaN(), Quantiles: []metric.Quantile{{Quantile: 1, Value: math.Copysign(0, -1)}}})
 		out.Add(&metric.Desc{Name: "u"}, metric.Point{Value: 5e-324})
 	}))
 	require.Equal(t, `# TYPE h histogram
-h_bucket{le="-Inf"} 9.007199254740991e+15
+h_bucket{le="-5"} 9.007199254740991e+15
 h_bucket{le="1"} 9.007199254740992e+15
 h_bucket{le="2"} 9.007199254740992e+15
 h_bucket{le="3"} 9.007199254740994e+15

@@ -126,7 +126,14 @@ func (v *view) each(f func(values []string, c *childmap.Child) bool) {
 // curried vector, the whole.
 func (v *view) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, v) }
 
-func (v *view) definition() *definition { return v.def }
+func (v *view) definition() *definition {
+	if v.viewState == nil {
+		return nil
+	}
+	return v.def
+}
+
+func (v *view) curried() bool { return v.fixed != nil }
 
 // write writes all series in order: of those that have a function, the ones in
 // called, which is in order too.
@@ -141,7 +148,10 @@ func (v *view) write(e encoder, called []calledSeries) {
 		for len(called) > 0 && called[0].labels < c.Text() {
 			called = called[1:]
 		}
-		if len(called) > 0 && called[0].labels == c.Text() {
+		switch {
+		case len(called) == 0 || called[0].labels != c.Text():
+			v.writeItem(e, c) // the function came after the functions were called
+		case !called[0].failed:
 			e.value(c.Text(), called[0].value)
 		}
 	}
