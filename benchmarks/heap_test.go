@@ -5,8 +5,6 @@ package benchmarks_test
 import (
 	"runtime"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // heapCase is something whose memory is weighed. There are so many of it that what
@@ -59,27 +57,6 @@ func BenchmarkHeap(b *testing.B) {
 				b.ReportMetric(bytes, "B/series")
 				b.ReportMetric(0, "ns/op")
 			})
-		}
-	}
-}
-
-// mostPerCounter is what Ember promises for a counter with three labels.
-const mostPerCounter = 260
-
-func TestHeapPerSeries(t *testing.T) {
-	if testing.Short() {
-		t.Skip("weighs some hundred MB")
-	}
-	if raceEnabled {
-		t.Skip("takes minutes under the race detector, and shows nothing new")
-	}
-	for _, c := range heapCases {
-		for _, l := range c.libraries {
-			bytes := c.perSeries(l)
-			t.Logf("%-13s %-16s %8.0f B/series", c.name, l, bytes)
-			if c.name == "counter" && l == emberLib {
-				require.LessOrEqual(t, bytes, float64(mostPerCounter))
-			}
 		}
 	}
 }

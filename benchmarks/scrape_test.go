@@ -59,7 +59,7 @@ func BenchmarkScrape(b *testing.B) {
 // BenchmarkScrapeMillion answers a scrape of 1,000,000 series in the text format.
 func BenchmarkScrapeMillion(b *testing.B) {
 	if !*million {
-		b.Skip("only with -million")
+		b.Skip("takes minutes for the rivals: -million")
 	}
 	for _, l := range []library{emberLib, clientLib, victoriaLib} {
 		b.Run("impl="+string(l), scraping(l, func(s service) { s.counters("requests_total", 1_000_000) }, false))

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build !race
+
 package collectors_test
 
 import (
@@ -15,9 +17,6 @@ import (
 // TestCollectAllocations bounds what a collector allocates by itself: the same
 // families written to a Sink from ready points are subtracted.
 func TestCollectAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
 	for name, tc := range map[string]struct {
 		c   metric.Describer
 		max float64

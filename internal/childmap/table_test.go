@@ -65,7 +65,7 @@ func requireSoundSegment(t *testing.T, m *Map, seg *segment, prefix uint64) int 
 // and now and then a directory that is small beside the children.
 func TestMillionChildren(t *testing.T) {
 	n := 1_000_000
-	if testing.Short() || raceEnabled {
+	if raceEnabled {
 		n /= 20
 	}
 	m := New(NewSyntax([]string{"kind", "id"}), func(*struct{}) {})
@@ -150,7 +150,7 @@ func TestTableTellsCollisionsApart(t *testing.T) {
 // the children now and then or nobody ever does.
 func TestChurnDoesNotGrow(t *testing.T) {
 	steps := 300_000
-	if testing.Short() || raceEnabled {
+	if raceEnabled {
 		steps /= 20
 	}
 	for name, tc := range map[string]struct {

@@ -62,9 +62,6 @@ func TestRefusesWhatItDoesNotKnow(t *testing.T) {
 
 // Every benchmark runs, and all that is promised is measured.
 func TestRunsEachBenchmarkOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds")
-	}
 	var results, log bytes.Buffer
 	m := measurement{count: 1, benchtime: "1x", filter: "."}
 	require.NoError(t, m.run(t.Context(), &results, &log), "%s\n%s", &log, &results)
