@@ -98,7 +98,7 @@ func collectTo(out *metric.Sink, i instrument) error {
 // Gather returns a snapshot of everything that r exposes: families sorted by
 // name, points by their labels as written. Labels stand as they are written:
 // those of sub-registries first, then the constant ones by name, then the
-// variable ones as declared. What could not be collected is missing, and in the
+// variable ones as declared; what collectors wrote, by name. What could not be collected is missing, and in the
 // error.
 func (r *Registry) Gather() ([]*metric.Family, error) {
 	s := r.prepare(context.Background())

@@ -86,11 +86,7 @@ func (e *textEncoder) histogram(labels string, s *histogramSnapshot) {
 		e.series("_bucket", labels, s.le[i])
 		e.count(n)
 	}
-	e.series("_sum", labels, "")
-	e.float(s.sum)
-	e.series("_count", labels, "")
-	e.count(s.count)
-	e.spill()
+	e.totals(labels, s.sum, s.count)
 }
 
 func (e *textEncoder) summary(labels string, s *summarySnapshot) {
@@ -98,10 +94,15 @@ func (e *textEncoder) summary(labels string, s *summarySnapshot) {
 		e.series("", labels, s.labels[i])
 		e.float(v)
 	}
+	e.totals(labels, s.sum, s.count)
+}
+
+// totals writes what histograms and summaries end with.
+func (e *textEncoder) totals(labels string, sum float64, count uint64) {
 	e.series("_sum", labels, "")
-	e.float(s.sum)
+	e.float(sum)
 	e.series("_count", labels, "")
-	e.count(s.count)
+	e.count(count)
 	e.spill()
 }
 
