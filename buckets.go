@@ -61,15 +61,14 @@ func ExponentialBucketsRange(minBound, maxBound float64, count int) []float64 {
 // layout is what all children of a histogram share.
 type layout struct {
 	*definition
-	bounds []float64 // strictly increasing, finite
-	le     []string  // the label of each bound and of +Inf, as text has it: le="0.5"
+	bounds []float64    // strictly increasing, finite
+	le     numberLabels // of each bound and of +Inf
 	index  boundIndex
+	native *nativeShape // nil if not native
 }
 
+// newLayout makes a layout of bounds, or without any.
 func newLayout(d *definition, bounds []float64) *layout {
-	if len(bounds) == 0 {
-		bounds = DefBuckets
-	}
 	checked, err := checkBounds(&d.Desc, bounds)
 	if err != nil {
 		d.fail(err)
@@ -80,12 +79,8 @@ func newLayout(d *definition, bounds []float64) *layout {
 }
 
 // boundLabels renders the label of each bound, and of +Inf.
-func boundLabels(bounds []float64) []string {
-	le := make([]string, 0, len(bounds)+1)
-	for _, b := range bounds {
-		le = append(le, string(append(appendFloat([]byte(`le="`), b), '"')))
-	}
-	return append(le, `le="+Inf"`)
+func boundLabels(bounds []float64) numberLabels {
+	return newNumberLabels("le", append(slices.Clip(bounds), math.Inf(1)))
 }
 
 // find returns the index of the bucket that v falls into: the first whose bound

@@ -265,9 +265,9 @@ func TestSizes(t *testing.T) {
 		int(unsafe.Sizeof(ember.Counter{})), int(unsafe.Sizeof(ember.Gauge{})), int(unsafe.Sizeof(ember.Histogram{})),
 		int(unsafe.Sizeof(ember.Summary{})), int(unsafe.Sizeof(ember.Timer{})),
 	}
-	want := []int{40, 24, 32, 40, 8}
+	want := []int{56, 24, 48, 48, 8}
 	if strconv.IntSize == 32 {
-		want = []int{32, 24, 16, 20, 4}
+		want = []int{40, 24, 28, 28, 4}
 	}
 	require.Equal(t, want, sizes)
 }

@@ -33,7 +33,7 @@ func (c *callback) callbacks() []calledSeries { return []calledSeries{{call: c.c
 func (c *callback) write(e encoder, called []calledSeries) {
 	for _, s := range called {
 		if !s.failed {
-			e.value(s.labels, s.value)
+			e.value(s.labels, s.value, nil)
 		}
 	}
 }

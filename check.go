@@ -5,10 +5,13 @@ package ember
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
+	"github.com/embermetrics/ember/internal/native"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -23,10 +26,16 @@ func checkDesc(d *metric.Desc) error {
 	if !utf8.ValidString(d.Unit) {
 		return fmt.Errorf("ember: %s: the unit %q is not valid UTF-8", describe(d), d.Unit)
 	}
-	if int(d.Kind) > int(metric.Summary) {
+	if !d.Kind.Valid() {
 		return fmt.Errorf("ember: %q: there is no kind %v", d.Name, d.Kind)
 	}
+	if err := checkUnit(d); err != nil {
+		return err
+	}
 	for _, l := range d.ConstLabels {
+		if d.Kind == metric.StateSet && escapeLabel(l.Name) == escapeLabel(d.Name) {
+			return fmt.Errorf("ember: %s: the label name %q is reserved for the state", describe(d), l.Name)
+		}
 		if !utf8.ValidString(l.Value) {
 			return fmt.Errorf("ember: %s: the value %q of label %q is not valid UTF-8", describe(d), l.Value, l.Name)
 		}
@@ -34,8 +43,18 @@ func checkDesc(d *metric.Desc) error {
 	return checkLabelNames(d, labelNames(d))
 }
 
+// checkUnit refuses units of what has none, in OpenMetrics.
+func checkUnit(d *metric.Desc) error {
+	if d.Unit != "" && (d.Kind == metric.Info || d.Kind == metric.StateSet) {
+		return fmt.Errorf("ember: %s has the unit %q, but a %v has none", describe(d), d.Unit, d.Kind)
+	}
+	return nil
+}
+
 func checkName(d *metric.Desc) error {
 	switch {
+	case d.Kind == metric.StateSet && strings.Contains(d.Name, ":"):
+		return fmt.Errorf("ember: %s: the name is that of a label too, which must not contain a colon", describe(d))
 	case d.Name == "":
 		return fmt.Errorf("ember: a %v without a name", d.Kind)
 	case !utf8.ValidString(d.Name):
@@ -54,7 +73,7 @@ func labelNames(d *metric.Desc) []string {
 }
 
 // reservedLabels are written by Ember itself.
-var reservedLabels = map[metric.Kind]string{metric.Histogram: "le", metric.Summary: "quantile"}
+var reservedLabels = map[metric.Kind]string{metric.Histogram: "le", metric.GaugeHistogram: "le", metric.Summary: "quantile"}
 
 func checkLabelNames(d *metric.Desc, names []string) error {
 	for i, name := range names {
@@ -112,18 +131,41 @@ func checkQuantiles(d *metric.Desc, sorted []float64) error {
 }
 
 // claims returns every name that a family may write in some format, so that two
-// families never write the same one. The names are as written: escaped.
+// families never write the same one. The names are as escaped in each way; that two
+// names meet only if escaped in different ways is rare enough to be refused too.
 func claims(name string, kind metric.Kind) []string {
-	name = escapeName(name)
+	if classic(name, true) {
+		return writtenNames(name, kind)
+	}
+	var all []string
+	for _, spelled := range spellMetric(name) {
+		for _, n := range writtenNames(spelled, kind) {
+			if !slices.Contains(all, n) {
+				all = append(all, n)
+			}
+		}
+	}
+	return all
+}
+
+// writtenNames returns the name of a family and of all samples that it may write in
+// some format.
+func writtenNames(name string, kind metric.Kind) []string {
 	switch kind {
 	case metric.Counter:
-		if base, ok := strings.CutSuffix(name, "_total"); ok && base != "" {
+		if base, ok := totalOf(name); ok {
 			return []string{name, base, base + "_created"}
 		}
 	case metric.Histogram:
 		return []string{name, name + "_bucket", name + "_sum", name + "_count", name + "_created"}
+	case metric.GaugeHistogram:
+		return []string{name, name + "_bucket", name + "_sum", name + "_count", name + "_gsum", name + "_gcount"}
 	case metric.Summary:
 		return []string{name, name + "_sum", name + "_count", name + "_created"}
+	case metric.Info:
+		if base, ok := strings.CutSuffix(name, "_info"); ok && base != "" {
+			return []string{name, base}
+		}
 	}
 	return []string{name}
 }
@@ -132,7 +174,7 @@ func claims(name string, kind metric.Kind) []string {
 func samples(name string, kind metric.Kind) []string {
 	name = escapeName(name)
 	switch kind {
-	case metric.Histogram:
+	case metric.Histogram, metric.GaugeHistogram:
 		return []string{name, name + "_bucket", name + "_sum", name + "_count"}
 	case metric.Summary:
 		return []string{name, name + "_sum", name + "_count"}
@@ -223,6 +265,9 @@ func checkFamily(f *metric.Family) error {
 				return fmt.Errorf("ember: %s: bucket %d (%g) counts %d of %d observations", describe(d), j, b.UpperBound, b.Count, p.Count)
 			}
 		}
+		if err := checkNative(d, p); err != nil {
+			return err
+		}
 		for j, q := range p.Quantiles {
 			if !(q.Quantile >= 0 && q.Quantile <= 1) {
 				return fmt.Errorf("ember: %s: the quantile %g must be between 0 and 1", describe(d), q.Quantile)
@@ -231,6 +276,63 @@ func checkFamily(f *metric.Family) error {
 				return fmt.Errorf("ember: %s: quantile %d (%g) must be above quantile %d (%g)", describe(d), j, q.Quantile, j-1, p.Quantiles[j-1].Quantile)
 			}
 		}
+	}
+	return nil
+}
+
+// checkValue returns why a point that was collected cannot be exposed, although its
+// family can.
+func checkValue(f *metric.Family, p *metric.Point) error {
+	series := func() string { return seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))) }
+	switch f.Kind {
+	case metric.Counter:
+		if !(p.Value >= 0) {
+			return fmt.Errorf("ember: %s is %g, which no counter can be", series(), p.Value)
+		}
+	case metric.Info:
+		if p.Value != 1 {
+			return fmt.Errorf("ember: %s is %g, but an info is always 1", series(), p.Value)
+		}
+	case metric.StateSet:
+		if p.Value != 0 && p.Value != 1 {
+			return fmt.Errorf("ember: %s is %g, but a state is 1 or 0", series(), p.Value)
+		}
+		if !slices.ContainsFunc(p.Labels, func(l metric.Label) bool { return l.Name == f.Name }) {
+			return fmt.Errorf("ember: %s has no label %q, which must name the state", series(), f.Name)
+		}
+	}
+	if t := p.Time; !t.IsZero() && (t.Before(time.Unix(0, 0)) || t.Year() > 9999) {
+		return fmt.Errorf("ember: %s has the time %v, which is not between the years 1970 and 9999", series(), t)
+	}
+	return nil
+}
+
+// checkNative returns what is wrong with native buckets.
+func checkNative(d *metric.Desc, p *metric.Point) error {
+	n := p.Native
+	if n == nil {
+		return nil
+	}
+	if n.Schema < native.MinSchema || n.Schema > native.MaxSchema {
+		return fmt.Errorf("ember: %s: the schema %d must be between %d and %d", describe(d), n.Schema, native.MinSchema, native.MaxSchema)
+	}
+	if !(n.ZeroThreshold >= 0) || isInf(n.ZeroThreshold, 1) {
+		return fmt.Errorf("ember: %s: the zero threshold %g must be a number that is not negative", describe(d), n.ZeroThreshold)
+	}
+	sum := n.ZeroCount
+	for _, buckets := range [][]metric.NativeBucket{n.Negative, n.Positive} {
+		for i, b := range buckets {
+			if i > 0 && b.Index <= buckets[i-1].Index {
+				return fmt.Errorf("ember: %s: native bucket %d must be above native bucket %d", describe(d), b.Index, buckets[i-1].Index)
+			}
+			if least, most := native.Index(math.SmallestNonzeroFloat64, n.Schema), native.Index(math.Inf(1), n.Schema); b.Index < least || b.Index > most {
+				return fmt.Errorf("ember: %s: native bucket %d must be between %d and %d", describe(d), b.Index, least, most)
+			}
+			sum += b.Count
+		}
+	}
+	if sum != p.Count {
+		return fmt.Errorf("ember: %s: the native buckets count %d of %d observations", describe(d), sum, p.Count)
 	}
 	return nil
 }

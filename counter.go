@@ -5,6 +5,7 @@ package ember
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/embermetrics/ember/internal/cell"
 	"github.com/embermetrics/ember/metric"
@@ -33,8 +34,10 @@ func (o CounterOpts) define(labels []string) *definition {
 // Create one with NewCounter, Registry.NewCounter or CounterVec.With; the zero
 // Counter is not usable, and a Counter must not be copied.
 type Counter struct {
-	total cell.Total
-	def   *definition
+	total    cell.Total
+	def      *definition
+	created  int64 // in nanoseconds since 1970
+	exemplar exemplarSlot
 }
 
 // NewCounter returns a counter that starts at zero and is not registered. It
@@ -46,7 +49,7 @@ func NewCounter(opts CounterOpts) *Counter {
 }
 
 func (c *Counter) init(d *definition) {
-	c.def = d
+	c.def, c.created = d, time.Now().UnixNano()
 	c.total.Init(nil)
 }
 
@@ -73,6 +76,7 @@ func (c *Counter) Add(v float64) {
 	c.addFloat(v)
 }
 
+// addFloat adds what is not a small whole number, if a counter can have it.
 func (c *Counter) addFloat(v float64) {
 	switch {
 	case v != v:
@@ -86,6 +90,33 @@ func (c *Counter) addFloat(v float64) {
 	}
 }
 
+// IncWithExemplar is AddWithExemplar(1, exemplar).
+func (c *Counter) IncWithExemplar(exemplar Labels) { c.AddWithExemplar(1, exemplar) }
+
+// AddWithExemplar adds v and keeps exemplar, labels that lead to the event, such as
+// the id of its trace, for the formats that have exemplars. A series takes one
+// exemplar about every second. With more than 128 characters in names and values, a
+// name that is not classic or a value that is not UTF-8, it is not kept, but counted
+// in ember_invalid_exemplars_total and logged once. No labels are no exemplar.
+func (c *Counter) AddWithExemplar(v float64, exemplar Labels) {
+	c.Add(v)
+	if isTotal(v) {
+		c.exemplar.offer(c.def, v, exemplar)
+	}
+}
+
+// IncContext is AddContext(ctx, 1).
+func (c *Counter) IncContext(ctx context.Context) { c.AddContext(ctx, 1) }
+
+// AddContext adds v, with the exemplar that the registry's WithExemplarSource finds
+// in ctx. In a registry without one, it is Add.
+func (c *Counter) AddContext(ctx context.Context, v float64) {
+	c.Add(v)
+	if source := c.def.source(); source != nil && isTotal(v) {
+		c.exemplar.ask(ctx, c.def, source, v)
+	}
+}
+
 // Value returns the total.
 func (c *Counter) Value() float64 { return c.total.Load() }
 
@@ -94,9 +125,13 @@ func (c *Counter) Collect(_ context.Context, out *metric.Sink) error { return co
 
 func (c *Counter) definition() *definition { return c.def }
 
-func (c *Counter) write(e encoder, _ []calledSeries) { e.value("", c.Value()) }
+func (c *Counter) write(e encoder, _ []calledSeries) { c.writeChild(e, "") }
 
-func (c *Counter) writeChild(e encoder, labels string) { e.value(labels, c.Value()) }
+func (c *Counter) writeChild(e encoder, labels string) {
+	x := &e.scratch().extras
+	x.created, x.exemplar = c.created, c.exemplar.kept.Load()
+	e.value(labels, c.Value(), x)
+}
 
 // CounterFunc is a counter whose value a function reports at each scrape: for a
 // total that somebody else keeps.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/metric"
@@ -33,12 +34,19 @@ func (l Labels) sorted() []metric.Label {
 // counts of dropped updates is constant once New… returns.
 type definition struct {
 	metric.Desc
-	syntax *childmap.Syntax // how the values of Desc.Labels are written
-	shape  string           // what else makes two definitions differ: buckets, quantiles
-	err    error            // what is wrong with it; Register returns it
+	syntax  *childmap.Syntax             // how the values of Desc.Labels are written with underscores
+	spelled *[escapings]*childmap.Syntax // and in each Escaping; nil if there is no difference
+	shape   string                       // what else makes two definitions differ: buckets, quantiles
+	err     error                        // what is wrong with it; Register returns it
+
+	registry atomic.Pointer[registryState] // where it was registered last
+	clock    clock                         // of exemplars
 
 	dropped [reasons]atomic.Uint64 // updates that were not applied, by any goroutine
 	warned  atomic.Bool            // one line in the log was enough
+
+	droppedExemplars [flaws]atomic.Uint64 // likewise
+	warnedExemplar   atomic.Bool
 }
 
 // reason says why an update was dropped.
@@ -48,10 +56,11 @@ const (
 	negative reason = iota
 	notANumber
 	infinite
+	unknownState
 	reasons
 )
 
-var reasonNames = [reasons]string{"negative", "nan", "infinite"}
+var reasonNames = [reasons]string{"negative", "nan", "infinite", "unknown_state"}
 
 // newDefinition joins the parts of a name and keeps copies of everything.
 func newDefinition(kind metric.Kind, namespace, subsystem, name, help, unit string, constant Labels, labels []string) *definition {
@@ -62,8 +71,14 @@ func newDefinition(kind metric.Kind, namespace, subsystem, name, help, unit stri
 		Kind:        kind,
 		ConstLabels: constant.sorted(),
 		Labels:      slices.Clone(labels),
-	}}
-	d.syntax = childmap.NewSyntax(escapeAll(d.Labels))
+	}, clock: clock{start: time.Now()}}
+	d.syntax = childmap.NewSyntax(labelSpellings(d.Labels, EscapingUnderscores))
+	if slices.ContainsFunc(d.Labels, func(name string) bool { return !classic(name, false) }) {
+		d.spelled = new([escapings]*childmap.Syntax)
+		for e := range d.spelled {
+			d.spelled[e] = childmap.NewSyntax(labelSpellings(d.Labels, Escaping(e)))
+		}
+	}
 	d.err = checkDesc(&d.Desc)
 	return d
 }
@@ -111,9 +126,23 @@ func (d *definition) drop(why reason, value float64) {
 	}
 }
 
+// dropState is drop for an update of a state that there is not.
+func (d *definition) dropState(state string) {
+	d.dropped[unknownState].Add(1)
+	if d.warned.CompareAndSwap(false, true) {
+		slog.Warn("ember: update dropped; further ones are only counted",
+			"metric", d.Name, "state", state, "reason", reasonNames[unknownState])
+	}
+}
+
 func (d *definition) droppedAny() bool {
 	for i := range d.dropped {
 		if d.dropped[i].Load() > 0 {
+			return true
+		}
+	}
+	for i := range d.droppedExemplars {
+		if d.droppedExemplars[i].Load() > 0 {
 			return true
 		}
 	}

@@ -31,6 +31,7 @@ func TestImportClosure(t *testing.T) {
 		"github.com/embermetrics/ember/collectors",
 		"github.com/embermetrics/ember/internal/cell",
 		"github.com/embermetrics/ember/internal/childmap",
+		"github.com/embermetrics/ember/internal/native",
 		"github.com/embermetrics/ember/internal/sketch",
 		"github.com/embermetrics/ember/metric",
 		"github.com/klauspost/compress/flate",

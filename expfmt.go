@@ -7,22 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
+	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/metric"
 )
-
-// Format is a wire format for metrics.
-type Format uint8
-
-// FormatText is Prometheus' text format, version 0.0.4:
-// https://prometheus.io/docs/instrumenting/exposition_formats/.
-const FormatText Format = 0
-
-// ContentType returns the value of the Content-Type header that announces f.
-func (f Format) ContentType() string {
-	return "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
-}
 
 // Gatherer is what can be exposed: a Registry, several of them (Gatherers), or
 // anything that builds families itself.
@@ -43,10 +33,10 @@ func WriteText(w io.Writer, g Gatherer) error { return Write(w, g, FormatText) }
 // else is written. After an error from w nothing more is written, and what was
 // written is not complete.
 func Write(w io.Writer, g Gatherer, f Format) error {
-	if f != FormatText {
+	if !f.known() {
 		return fmt.Errorf("ember: there is no format %d", f)
 	}
-	s := prepare(context.Background(), g)
+	s := prepare(context.Background(), g, request{escaping: f.escaping()})
 	return errors.Join(s.err, s.encode(context.Background(), w, f))
 }
 
@@ -57,50 +47,113 @@ type encoder interface {
 	family(f *familyInfo)
 	// part starts series that share labels.
 	part(p *partInfo)
-	// The labels are as a child of a vector has them: rendered, without braces.
-	value(labels string, v float64)
+	// The labels are as a child of a vector has them: rendered, without braces. What
+	// is in extras and snapshots may be overwritten after the call; x may be nil.
+	value(labels string, v float64, x *extras)
 	histogram(labels string, s *histogramSnapshot)
 	summary(labels string, s *summarySnapshot)
+	// names returns the family now, and how names are written.
+	names() (*familyInfo, Escaping)
 	// failed reports that further calls are in vain.
 	failed() bool
 	// scratch returns memory for snapshots, to be used until the next call.
 	scratch() *scratch
 }
 
+// wireEncoder is an encoder of a wire format, which is used for one scrape after
+// another.
+type wireEncoder interface {
+	encoder
+	// begin prepares for a scrape.
+	begin(f Format)
+	// end writes what comes after the last family.
+	end()
+	bytes() *output
+}
+
 // familyInfo is what all series of a family share. It is constant.
 type familyInfo struct {
-	name    string // as declared, with the prefixes of sub-registries
-	written string // as written when UTF-8 is not asked for
+	name    string   // as declared, with the prefixes of sub-registries
+	spelled spelling // as written
+	classic bool     // so all spellings are name
 	help    string
 	unit    string
 	kind    metric.Kind
+	// shadowed says that another family is called as OpenMetrics would call this
+	// counter, without _total. Only families of one collector may be in each other's
+	// way so.
+	shadowed bool
 }
 
 func newFamilyInfo(name, help, unit string, kind metric.Kind) *familyInfo {
-	return &familyInfo{name: name, written: escapeName(name), help: help, unit: unit, kind: kind}
+	return &familyInfo{name: name, spelled: spellMetric(name), classic: classic(name, true), help: help, unit: unit, kind: kind}
+}
+
+// written returns the name as it is written with underscores, which is what names
+// are compared by.
+func (f *familyInfo) written() string { return f.spelled[EscapingUnderscores] }
+
+// hasUnit reports whether formats that say the unit may say it of a family that
+// they call base: only if its name says so too.
+func (f *familyInfo) hasUnit(base string) bool {
+	if f.unit == "" || f.kind == metric.Info || f.kind == metric.StateSet || !classic("_"+f.unit, true) {
+		return false
+	}
+	rest, ok := strings.CutSuffix(base, f.unit)
+	return ok && strings.HasSuffix(rest, "_")
 }
 
 // partInfo is what the series of one instrument, or of one collector, share
 // beyond the family. It is constant.
 type partInfo struct {
 	shared []metric.Label // the labels of sub-registries, then the constant ones
-	text   string         // shared, rendered
+	text   spelling       // shared, rendered
 	def    *definition    // of an instrument
 }
 
 func newPartInfo(shared []metric.Label, d *definition) *partInfo {
-	return &partInfo{shared: shared, text: string(appendLabels(nil, shared)), def: d}
+	p := &partInfo{shared: shared, def: d}
+	for e := range p.text {
+		p.text[e] = string(appendLabels(nil, shared, Escaping(e)))
+		if p.text[e] == p.text[0] {
+			p.text[e] = p.text[0] // one string is enough
+		}
+	}
+	return p
+}
+
+// syntaxes returns how the labels are spelled in a child's text, and how e spells
+// them; nil and nil if there is no difference.
+func (p *partInfo) syntaxes(e Escaping) (from, to *childmap.Syntax) {
+	if p.def == nil || p.def.spelled == nil || e == EscapingUnderscores {
+		return nil, nil
+	}
+	return p.def.syntax, p.def.spelled[e]
+}
+
+// extras is what a series may have beside its value. The zero extras are none.
+type extras struct {
+	stamps
+	exemplar *exemplar
+}
+
+// stamps are the times that belong to a series. The zero stamps are none.
+type stamps struct {
+	created int64 // when it began, in nanoseconds since 1970; 0: unknown
+	millis  int64 // when the value was taken, in milliseconds since 1970
+	timed   bool  // millis says something
 }
 
 // scratch is memory that one scrape reuses from series to series.
 type scratch struct {
+	extras    extras
 	histogram histogramSnapshot
 	summary   summarySnapshot
 }
 
 const (
 	spillSize = 32 << 10  // a buffer this full is passed on
-	maxBuffer = 256 << 10 // a buffer that has grown beyond this is not kept
+	maxBuffer = 512 << 10 // a buffer that has grown beyond this is not kept
 )
 
 // output collects bytes and passes them on in large pieces.
@@ -109,7 +162,10 @@ type output struct {
 	w   io.Writer
 	buf []byte
 	err error // why nothing more is passed on
+	tmp scratch
 }
+
+func newOutput() output { return output{buf: make([]byte, 0, spillSize+spillSize/4)} }
 
 // spill passes the bytes on if there are many.
 func (o *output) spill() {
@@ -128,23 +184,34 @@ func (o *output) flush() {
 	o.buf = o.buf[:0]
 }
 
-func (o *output) failed() bool { return o.err != nil }
+func (o *output) failed() bool      { return o.err != nil }
+func (o *output) scratch() *scratch { return &o.tmp }
+func (o *output) bytes() *output    { return o }
 
-var textEncoders = sync.Pool{New: func() any {
-	return &textEncoder{output: output{buf: make([]byte, 0, spillSize+spillSize/4)}}
-}}
+// encoders are kept from scrape to scrape, with their buffers.
+var encoders = [formats]sync.Pool{
+	FormatText:         {New: func() any { return &textEncoder{lines: lines{output: newOutput()}} }},
+	FormatText1:        {New: func() any { return &textEncoder{lines: lines{output: newOutput()}} }},
+	FormatOpenMetrics:  {New: func() any { return &openMetricsEncoder{lines: lines{output: newOutput()}} }},
+	FormatOpenMetrics0: {New: func() any { return &openMetricsEncoder{lines: lines{output: newOutput()}} }},
+	FormatOpenMetrics2: {New: func() any { return &openMetrics2Encoder{lines: lines{output: newOutput()}} }},
+	FormatProtobuf:     {New: func() any { return &protobufEncoder{output: newOutput()} }},
+}
 
 // encode writes the scrape to w until ctx is done.
-func (s *scrape) encode(ctx context.Context, w io.Writer, _ Format) error {
-	e := textEncoders.Get().(*textEncoder)
-	e.ctx, e.w, e.err = ctx, w, nil
+func (s *scrape) encode(ctx context.Context, w io.Writer, f Format) error {
+	pool := &encoders[f.wire()]
+	e := pool.Get().(wireEncoder)
+	o := e.bytes()
+	o.ctx, o.w, o.err = ctx, w, nil
+	e.begin(f)
 	s.write(e)
-	e.flush()
-	err := e.err
-	e.ctx, e.w = nil, nil
-	e.buf = e.buf[:0]
-	if cap(e.buf) <= maxBuffer {
-		textEncoders.Put(e)
+	e.end()
+	o.flush()
+	err := o.err
+	o.ctx, o.w = nil, nil
+	if cap(o.buf) <= maxBuffer {
+		pool.Put(e)
 	}
 	return err
 }

@@ -61,6 +61,20 @@ func (r *Registry) NewGaugeFunc(opts GaugeOpts, f func() float64) *GaugeFunc {
 	return g
 }
 
+// NewInfo returns the registered info of this definition, with these labels. If there
+// was one already, it gets them.
+func (r *Registry) NewInfo(opts InfoOpts, labels Labels) *Info {
+	fresh := NewInfo(opts, labels)
+	i := register(r, fresh)
+	i.now.Store(fresh.now.Load())
+	return i
+}
+
+// NewStateSet returns the registered state set of this definition.
+func (r *Registry) NewStateSet(opts StateSetOpts, states ...string) *StateSet {
+	return register(r, NewStateSet(opts, states...))
+}
+
 func register[I instrument](r *Registry, fresh I) I {
 	err := r.Register(fresh)
 	if err == nil {

@@ -5,8 +5,11 @@ package ember
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
+	"time"
 
+	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -18,6 +21,8 @@ type snapshotter struct {
 	tmp      scratch
 	open     bool // the last of families is of now
 }
+
+func (s *snapshotter) names() (*familyInfo, Escaping) { return s.now, EscapingAllowUTF8 }
 
 func (s *snapshotter) family(f *familyInfo) { s.now, s.open = f, false }
 func (s *snapshotter) part(p *partInfo)     { s.at = p }
@@ -36,32 +41,87 @@ func (s *snapshotter) add(p metric.Point) {
 // labels turns rendered labels back into a list.
 func (s *snapshotter) labels(text string) []metric.Label {
 	list := slices.Clip(s.at.shared)
-	if text != "" {
+	if len(s.at.def.Labels) > 0 && text != "" { // a child alone has none
 		for i, value := range s.at.def.syntax.Values(text) {
 			list = append(list, metric.Label{Name: s.at.def.Labels[i], Value: value})
 		}
+		return list
+	}
+	for name, value := range childmap.Pairs(text) {
+		list = append(list, metric.Label{Name: name, Value: value})
 	}
 	return list
 }
 
-func (s *snapshotter) value(labels string, v float64) {
-	s.add(metric.Point{Labels: s.labels(labels), Value: v})
+// point begins a point.
+func (s *snapshotter) point(labels string, t stamps) metric.Point {
+	p := metric.Point{Labels: s.labels(labels)}
+	if t.created != 0 {
+		p.Created = time.Unix(0, t.created)
+	}
+	return p
+}
+
+func (s *snapshotter) value(labels string, v float64, x *extras) {
+	var t stamps
+	if x != nil {
+		t = x.stamps
+	}
+	p := s.point(labels, t)
+	p.Value = v
+	if x != nil && x.exemplar != nil {
+		e := x.exemplar.point()
+		p.Exemplar = &e
+	}
+	s.add(p)
 }
 
 func (s *snapshotter) histogram(labels string, h *histogramSnapshot) {
-	buckets := make([]metric.Bucket, len(h.bounds))
+	p := s.point(labels, h.stamps)
+	p.Count, p.Sum = h.count, h.sum
+	p.Buckets = make([]metric.Bucket, len(h.bounds))
 	for i, b := range h.bounds {
-		buckets[i] = metric.Bucket{UpperBound: b, Count: h.buckets[i]}
+		p.Buckets[i] = metric.Bucket{UpperBound: b, Count: h.buckets[i]}
 	}
-	s.add(metric.Point{Labels: s.labels(labels), Count: h.count, Sum: h.sum, Buckets: buckets})
+	if h.native != nil {
+		p.Native = h.point()
+	}
+	for i, x := range h.exemplars {
+		if x == nil || len(h.bounds) == 0 {
+			continue
+		}
+		e := x.point()
+		if i == len(p.Buckets) {
+			p.Buckets = append(p.Buckets, metric.Bucket{UpperBound: math.Inf(1), Count: h.count})
+		}
+		p.Buckets[i].Exemplar = &e
+	}
+	s.add(p)
+}
+
+// point returns the native buckets as a collector would write them.
+func (s *histogramSnapshot) point() *metric.Native {
+	scale := s.native.Scale()
+	n := &metric.Native{Schema: scale.Schema, ZeroThreshold: scale.ZeroThreshold, ZeroCount: s.native.Zero}
+	s.native.Positive.Each(func(index int, count uint64) {
+		n.Positive = append(n.Positive, metric.NativeBucket{Index: index, Count: count})
+	})
+	s.native.Negative.Each(func(index int, count uint64) {
+		n.Negative = append(n.Negative, metric.NativeBucket{Index: index, Count: count})
+	})
+	for _, x := range s.nativeExemplars {
+		n.Exemplars = append(n.Exemplars, x.point())
+	}
+	return n
 }
 
 func (s *snapshotter) summary(labels string, m *summarySnapshot) {
-	var quantiles []metric.Quantile
+	p := s.point(labels, m.stamps)
+	p.Count, p.Sum = m.count, m.sum
 	for i, q := range m.quantiles {
-		quantiles = append(quantiles, metric.Quantile{Quantile: q, Value: m.values[i]})
+		p.Quantiles = append(p.Quantiles, metric.Quantile{Quantile: q, Value: m.values[i]})
 	}
-	s.add(metric.Point{Labels: s.labels(labels), Count: m.count, Sum: m.sum, Quantiles: quantiles})
+	s.add(p)
 }
 
 // collectTo writes an instrument's series to a sink.
@@ -98,10 +158,10 @@ func collectTo(out *metric.Sink, i instrument) error {
 // Gather returns a snapshot of everything that r exposes: families sorted by
 // name, points by their labels as written. Labels stand as they are written:
 // those of sub-registries first, then the constant ones by name, then the
-// variable ones as declared; what collectors wrote, by name. What could not be collected is missing, and in the
-// error.
+// variable ones as declared; what collectors wrote, by name. What could not be
+// collected is missing, and in the error.
 func (r *Registry) Gather() ([]*metric.Family, error) {
-	s := r.prepare(context.Background())
+	s := r.prepare(context.Background(), request{escaping: EscapingAllowUTF8})
 	return s.snapshot(), s.err
 }
 

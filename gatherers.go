@@ -26,7 +26,7 @@ type Gatherers []Gatherer
 // Gather returns the merged families, and the errors of the gatherers and of
 // merging them.
 func (gs Gatherers) Gather() ([]*metric.Family, error) {
-	s := gs.prepare(context.Background())
+	s := gs.prepare(context.Background(), request{escaping: EscapingAllowUTF8})
 	return s.snapshot(), s.err
 }
 
@@ -36,19 +36,19 @@ type owned struct {
 	from int
 }
 
-func (gs Gatherers) prepare(ctx context.Context) *scrape {
+func (gs Gatherers) prepare(ctx context.Context, q request) *scrape {
 	var merged scrape
 	var errs []error
 	families := make(map[string]*owned) // by written name
 	claimed := make(map[string]*owned)  // by each name written
 	for i, g := range gs {
-		s := prepare(ctx, g)
+		s := prepare(ctx, g, q)
 		if s.err != nil {
 			errs = append(errs, s.err)
 		}
 		for _, f := range s.families {
-			if known := families[f.written]; known != nil {
-				errs = append(errs, known.merge(f, i)...)
+			if known := families[f.written()]; known != nil {
+				errs = append(errs, known.merge(f, i, q.escaping)...)
 				continue
 			}
 			fresh := &owned{f, i}
@@ -56,7 +56,7 @@ func (gs Gatherers) prepare(ctx context.Context) *scrape {
 				errs = append(errs, err)
 				continue
 			}
-			families[f.written] = fresh
+			families[f.written()] = fresh
 			merged.families = append(merged.families, f)
 		}
 	}
@@ -84,24 +84,24 @@ func (f *owned) claim(claimed map[string]*owned) error {
 }
 
 // merge adds the series of other, from gatherer i, to f.
-func (f *owned) merge(other *scrapeFamily, i int) []error {
+func (f *owned) merge(other *scrapeFamily, i int, e Escaping) []error {
 	known := *f.familyInfo
 	if other.name != known.name {
-		return []error{fmt.Errorf("ember: %q of gatherer %d and %q of gatherer %d are both written %q", known.name, f.from+1, other.name, i+1, known.written)}
+		return []error{fmt.Errorf("ember: %q of gatherer %d and %q of gatherer %d are both written %q", known.name, f.from+1, other.name, i+1, known.written())}
 	}
 	source := fmt.Sprintf("gatherer %d", f.from+1)
 	if err := agree(&known, &metric.Family{Name: other.name, Help: other.help, Unit: other.unit, Kind: other.kind}, source); err != nil {
 		return []error{fmt.Errorf("%w; that of gatherer %d is left out", err, i+1)}
 	}
 	sum := slices.Contains(ownFamilies, f.familyInfo)
-	points := copyPoints(f.scrapeFamily)
+	points := copyPoints(f.scrapeFamily, e)
 	index := make(map[string]int, len(points)) // by labels in canonical order
 	for j, p := range points {
-		index[string(appendLabels(nil, tidy(p.Labels)))] = j
+		index[string(appendLabels(nil, tidy(p.Labels), EscapingUnderscores))] = j
 	}
 	var errs []error
-	for _, p := range copyPoints(other) {
-		id := string(appendLabels(nil, tidy(p.Labels)))
+	for _, p := range copyPoints(other, e) {
+		id := string(appendLabels(nil, tidy(p.Labels), EscapingUnderscores))
 		j, taken := index[id]
 		switch {
 		case !taken:
@@ -120,12 +120,15 @@ func (f *owned) merge(other *scrapeFamily, i int) []error {
 
 // copyPoints returns all series of a family as points, with all their labels
 // rendered.
-func copyPoints(f *scrapeFamily) []point {
+func copyPoints(f *scrapeFamily, e Escaping) []point {
 	one := scrape{families: []*scrapeFamily{f}}
 	var points []point
 	for _, family := range one.snapshot() {
-		for _, p := range family.Points {
-			points = append(points, point{string(appendLabels(nil, p.Labels)), p})
+		for i := range family.Points {
+			p := &family.Points[i]
+			fresh, _ := newPoint(p) // its exemplars were checked before
+			fresh.text = string(appendLabels(nil, p.Labels, e))
+			points = append(points, fresh)
 		}
 	}
 	return points
@@ -133,7 +136,7 @@ func copyPoints(f *scrapeFamily) []point {
 
 // prepareForeign checks what a gatherer returns that is not Ember's: it may
 // contain anything.
-func prepareForeign(g Gatherer) *scrape {
+func prepareForeign(g Gatherer, q request) *scrape {
 	var families []*metric.Family
 	errs := []error{readable(guard(func() (err error) {
 		families, err = g.Gather()
@@ -143,16 +146,23 @@ func prepareForeign(g Gatherer) *scrape {
 	seen := make(map[string]bool) // written names
 	names := make(siblings)
 	for _, f := range families {
-		if f == nil {
+		if f == nil || !q.wants(f.Name, f.Kind) {
 			continue
 		}
 		err := checkFamily(f)
 		var points []point
 		if err == nil {
-			points, err = render(f, nil)
+			var lost losses
+			points, err = render(f, nil, q.escaping, &lost)
+			errs = append(errs, lost.point)
+			for why, n := range lost.exemplars {
+				if n > 0 {
+					errs = append(errs, fmt.Errorf("ember: %d exemplars of %v %q were dropped: %s", n, f.Kind, f.Name, flawNames[why]))
+				}
+			}
 		}
 		info := newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind)
-		if err == nil && seen[info.written] {
+		if err == nil && seen[info.written()] {
 			err = fmt.Errorf("ember: %v %q was gathered twice", f.Kind, f.Name)
 		}
 		if err == nil {
@@ -162,10 +172,11 @@ func prepareForeign(g Gatherer) *scrape {
 			errs = append(errs, err)
 			continue
 		}
-		seen[info.written] = true
+		seen[info.written()] = true
 		s.families = append(s.families, &scrapeFamily{info, []scrapePart{{info: &partInfo{}, points: points}}})
 	}
 	sortFamilies(s.families)
+	shadow(s.families)
 	s.err = errors.Join(errs...)
 	return s
 }

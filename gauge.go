@@ -95,9 +95,9 @@ func (g *Gauge) Collect(_ context.Context, out *metric.Sink) error { return coll
 
 func (g *Gauge) definition() *definition { return g.def }
 
-func (g *Gauge) write(e encoder, _ []calledSeries) { e.value("", g.Value()) }
+func (g *Gauge) write(e encoder, _ []calledSeries) { e.value("", g.Value(), nil) }
 
-func (g *Gauge) writeChild(e encoder, labels string) { e.value(labels, g.Value()) }
+func (g *Gauge) writeChild(e encoder, labels string) { e.value(labels, g.Value(), nil) }
 
 // GaugeFunc is a gauge whose value a function reports at each scrape.
 //

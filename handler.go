@@ -112,7 +112,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	collecting, cancelCollecting := leaveTime(ctx)
 	defer cancelCollecting()
 
-	s := prepare(collecting, h.gatherer)
+	s := prepare(collecting, h.gatherer, request{})
 	if r.Context().Err() != nil {
 		abort(w, r) // nobody is there any more
 	}

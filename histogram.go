@@ -6,9 +6,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sort"
+	"sync/atomic"
 	"time"
 
 	"github.com/embermetrics/ember/internal/cell"
+	"github.com/embermetrics/ember/internal/native"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -25,14 +28,28 @@ type HistogramOpts struct {
 	ConstLabels Labels // on every series, with these values
 
 	// Buckets are the upper bounds, inclusive, in increasing order; a bucket for
-	// +Inf is always there. Each costs a series. None: DefBuckets.
+	// +Inf is always there. Each costs a series. None: DefBuckets, or no others if
+	// the histogram is native.
 	Buckets []float64
+
+	// Native makes the histogram a native one, whose buckets nobody has to choose.
+	// It has Buckets too if there are any, for readers that do not know native ones.
+	// Nil: not native.
+	Native *NativeOpts
 }
 
 func (o HistogramOpts) define(labels []string) *layout {
 	d := newDefinition(metric.Histogram, o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labels)
-	l := newLayout(d, o.Buckets)
+	bounds := o.Buckets
+	if len(bounds) == 0 && o.Native == nil {
+		bounds = DefBuckets
+	}
+	l := newLayout(d, bounds)
 	d.shape = fmt.Sprint("buckets ", l.bounds)
+	if o.Native != nil {
+		l.native = o.Native.define(d)
+		d.shape += fmt.Sprint(" and native buckets ", *l.native)
+	}
 	return l
 }
 
@@ -47,8 +64,16 @@ func (o HistogramOpts) define(labels []string) *layout {
 // zero Histogram is not usable, and a Histogram must not be copied.
 type Histogram struct {
 	// Two words, then one for each bucket; see the indices below.
-	block  cell.Block
-	layout *layout
+	block   cell.Block
+	layout  *layout
+	created int64                         // in nanoseconds since 1970; of a native one, nativeState knows
+	more    atomic.Pointer[histogramMore] // what most histograms do not have; nil until there is something
+}
+
+// histogramMore is what a histogram has beside its classic buckets.
+type histogramMore struct {
+	native    *nativeState   // nil if not native; constant
+	exemplars []exemplarSlot // one for each bucket; without classic ones, see nativeSlot
 }
 
 // Indices into a shard of a histogram's block. Word 0 is the block's own.
@@ -66,8 +91,11 @@ func NewHistogram(opts HistogramOpts) *Histogram {
 }
 
 func (h *Histogram) init(l *layout) {
-	h.layout = l
+	h.layout, h.created = l, time.Now().UnixNano()
 	h.block.Init(make([]uint64, l.words()))
+	if l.native != nil {
+		h.more.Store(&histogramMore{native: newNativeState(l.native, h.created)})
+	}
 }
 
 // words is the size of a shard.
@@ -81,11 +109,57 @@ func (h *Histogram) Observe(v float64) {
 		return
 	}
 	l := h.layout
+	if l.native != nil {
+		h.observeNative(v)
+		return
+	}
 	bucket := histogramBuckets + l.find(v)
 	_, w := h.block.Acquire(l.words())
 	w[bucket]++
 	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + v)
 	h.block.Release(w)
+}
+
+// ObserveWithExemplar counts v and keeps exemplar, labels that lead to the event,
+// on the terms of Counter.AddWithExemplar: each bucket takes one about every second.
+func (h *Histogram) ObserveWithExemplar(v float64, exemplar Labels) {
+	h.Observe(v)
+	if v == v && len(exemplar) > 0 {
+		h.slot(v).offer(h.layout.definition, v, exemplar)
+	}
+}
+
+// ObserveContext counts v, with the exemplar that the registry's WithExemplarSource
+// finds in ctx. In a registry without one, it is Observe.
+func (h *Histogram) ObserveContext(ctx context.Context, v float64) {
+	h.Observe(v)
+	if source := h.layout.source(); source != nil && v == v {
+		h.slot(v).ask(ctx, h.layout.definition, source, v)
+	}
+}
+
+// slot returns where the exemplar of an observation of v is kept.
+func (h *Histogram) slot(v float64) *exemplarSlot {
+	l := h.layout
+	for {
+		old := h.more.Load()
+		if old != nil && old.exemplars != nil {
+			if len(l.bounds) == 0 {
+				return &old.exemplars[nativeSlot(v)]
+			}
+			return &old.exemplars[l.find(v)]
+		}
+		fresh := new(histogramMore)
+		if old != nil {
+			fresh.native = old.native
+		}
+		if len(l.bounds) == 0 {
+			fresh.exemplars = make([]exemplarSlot, nativeSlots)
+		} else {
+			fresh.exemplars = make([]exemplarSlot, len(l.bounds)+1)
+		}
+		h.more.CompareAndSwap(old, fresh)
+	}
 }
 
 // ObserveDuration counts d in seconds.
@@ -103,14 +177,14 @@ func (h *Histogram) Time(f func()) {
 // Count returns the number of observations.
 func (h *Histogram) Count() uint64 {
 	var s histogramSnapshot
-	h.snapshot(&s)
+	h.snapshot(&s, false)
 	return s.count
 }
 
 // Sum returns the sum of all observations.
 func (h *Histogram) Sum() float64 {
 	var s histogramSnapshot
-	h.snapshot(&s)
+	h.snapshot(&s, false)
 	return s.sum
 }
 
@@ -127,34 +201,88 @@ func (h *Histogram) definition() *definition {
 func (h *Histogram) write(e encoder, _ []calledSeries) { h.writeChild(e, "") }
 
 func (h *Histogram) writeChild(e encoder, labels string) {
-	s := e.scratch()
-	h.snapshot(&s.histogram)
-	e.histogram(labels, &s.histogram)
+	s := &e.scratch().histogram
+	_, gathered := e.(*snapshotter)
+	h.snapshot(s, !gathered)
+	e.histogram(labels, s)
 }
 
 // histogramSnapshot is a histogram at one moment, as encoders want it.
 type histogramSnapshot struct {
-	count   uint64
-	sum     float64
-	bounds  []float64
-	le      []string // as in layout; nil if not rendered yet
-	buckets []uint64 // cumulative; one more than bounds, the last is count
+	stamps
+	count     uint64
+	sum       float64
+	bounds    []float64
+	le        numberLabels // of bounds and +Inf
+	buckets   []uint64     // cumulative; one more than bounds, the last is count
+	exemplars []*exemplar  // of each bucket, nil where there is none; empty if there are none at all
+
+	native          *native.Buckets // nil if not native; otherwise ownNative
+	nativeExemplars []*exemplar     // only if there are no bounds; by time
+	ownNative       native.Buckets
 }
 
-// snapshot overwrites s, whose buckets it reuses.
-func (h *Histogram) snapshot(s *histogramSnapshot) {
+// exemplar returns the exemplar of a bucket, or nil.
+func (s *histogramSnapshot) exemplar(bucket int) *exemplar {
+	if bucket < len(s.exemplars) {
+		return s.exemplars[bucket]
+	}
+	return nil
+}
+
+// snapshot overwrites s, whose memory it reuses. A scrape may let a native histogram
+// begin anew after it; see NativeOpts.ResetAfter.
+func (h *Histogram) snapshot(s *histogramSnapshot, scrape bool) {
 	l := h.layout
+	s.stamps = stamps{created: h.created}
 	s.sum, s.bounds, s.le = 0, l.bounds, l.le
 	s.buckets = append(s.buckets[:0], make([]uint64, len(l.bounds)+1)...)
-	h.block.Read(l.words(), func(_ int, w []uint64) {
-		s.sum += math.Float64frombits(w[histogramSum])
-		for i, n := range w[histogramBuckets:] {
-			s.buckets[i] += n
-		}
-	})
+	s.exemplars, s.nativeExemplars = s.exemplars[:0], s.nativeExemplars[:0]
+	s.native = nil
+	more := h.more.Load()
+	if more != nil && more.native != nil {
+		h.snapshotNative(s, more.native, scrape)
+	} else {
+		h.block.Read(l.words(), func(_ int, w []uint64) { s.add(w) })
+	}
 	s.count = 0
 	for i, n := range s.buckets {
 		s.count += n
 		s.buckets[i] = s.count
+	}
+	if more != nil && more.exemplars != nil {
+		s.takeExemplars(more.exemplars)
+	}
+}
+
+// add adds what is in a shard.
+func (s *histogramSnapshot) add(w []uint64) {
+	s.sum += math.Float64frombits(w[histogramSum])
+	for i, n := range w[histogramBuckets:] {
+		s.buckets[i] += n
+	}
+}
+
+func (s *histogramSnapshot) takeExemplars(slots []exemplarSlot) {
+	if len(s.bounds) > 0 {
+		for i := range slots {
+			s.exemplars = append(s.exemplars, slots[i].kept.Load())
+		}
+		return
+	}
+	for i := range slots {
+		if x := slots[i].kept.Load(); x != nil {
+			s.nativeExemplars = append(s.nativeExemplars, x)
+		}
+	}
+	s.sortExemplars()
+}
+
+// sortExemplars puts the native exemplars in order of time, since readers append
+// them to a series. The only classic bucket, +Inf's, has the newest.
+func (s *histogramSnapshot) sortExemplars() {
+	if n := len(s.nativeExemplars); n > 0 {
+		sort.SliceStable(s.nativeExemplars, func(i, j int) bool { return s.nativeExemplars[i].at < s.nativeExemplars[j].at })
+		s.exemplars = append(s.exemplars, s.nativeExemplars[n-1])
 	}
 }

@@ -2,46 +2,119 @@
 
 package ember
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/embermetrics/ember/metric"
+)
 
 // Names may be any UTF-8, but readers that have not asked for that get letters,
-// digits, underscores and (in metric names) colons only: every other character
-// is written as an underscore. This is the scheme "underscores" of
-// https://prometheus.io/docs/instrumenting/escaping_schemes/.
+// digits, underscores and (in metric names) colons only, by one of the schemes of
+// https://prometheus.io/docs/instrumenting/escaping_schemes/. Where that page and
+// prometheus/common, which all readers have met, differ, these are as common has
+// them: classic names stay as they are, and code points are in lower case.
 
-// escapeName returns a metric's name as it is written.
-func escapeName(name string) string { return escapeTo(name, true) }
+// spelling is a name in each Escaping, as lines of text have it: without the quotes
+// that a name needs there if it is not classic, but ready to be quoted.
+type spelling [escapings]string
 
-// escapeLabel returns a label's name as it is written.
-func escapeLabel(name string) string { return escapeTo(name, false) }
+// spellMetric returns how a metric's name is spelled.
+func spellMetric(name string) spelling { return spell(name, true) }
 
-func escapeAll(labels []string) []string {
-	escaped := make([]string, len(labels))
-	for i, name := range labels {
-		escaped[i] = escapeLabel(name)
+func spell(name string, colon bool) spelling {
+	if classic(name, colon) {
+		return spelling{name, name, name, name}
 	}
-	return escaped
+	var s spelling
+	for e := range s {
+		s[e] = escapeTo(name, Escaping(e), colon)
+	}
+	return s
 }
 
-func escapeTo(name string, colon bool) string {
-	legal := true
-	for i := range len(name) {
-		legal = legal && legalByte(name[i], i, colon)
+// escapeName returns a metric's name as it is written with underscores.
+func escapeName(name string) string { return escapeTo(name, EscapingUnderscores, true) }
+
+// escapeLabel returns a label's name as it is written with underscores.
+func escapeLabel(name string) string { return escapeTo(name, EscapingUnderscores, false) }
+
+// appendLabelName appends a label's name as it stands before the equals sign.
+func appendLabelName(b []byte, name string, e Escaping) []byte {
+	if classic(name, false) {
+		return append(b, name...)
 	}
-	if legal {
+	if e == EscapingAllowUTF8 {
+		return append(appendEscaped(append(b, '"'), name, true), '"')
+	}
+	return append(b, escapeTo(name, e, false)...)
+}
+
+// labelSpellings returns label names as they stand before the equals sign.
+func labelSpellings(labels []string, e Escaping) []string {
+	spelled := make([]string, len(labels))
+	for i, name := range labels {
+		spelled[i] = string(appendLabelName(nil, name, e))
+	}
+	return spelled
+}
+
+// appendLabels appends labels as they are written: a="x",b="y".
+func appendLabels(b []byte, labels []metric.Label, e Escaping) []byte {
+	for i, l := range labels {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendLabelName(b, l.Name, e)
+		b = append(b, '=', '"')
+		b = appendEscaped(b, l.Value, true)
+		b = append(b, '"')
+	}
+	return b
+}
+
+// classic reports whether every reader knows a name.
+func classic(name string, colon bool) bool {
+	for i := range len(name) {
+		if !classicRune(rune(name[i]), i, colon) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+func classicRune(c rune, i int, colon bool) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == ':' && colon || c >= '0' && c <= '9' && i > 0
+}
+
+func escapeTo(name string, e Escaping, colon bool) string {
+	if classic(name, colon) {
 		return name
 	}
+	if e == EscapingAllowUTF8 {
+		return string(appendEscaped(nil, name, true))
+	}
 	var b strings.Builder
-	for i, r := range name {
-		if r < 0x80 && legalByte(byte(r), i, colon) {
-			b.WriteByte(byte(r))
-		} else {
+	if e == EscapingValues {
+		b.WriteString("U__")
+	}
+	for i, c := range name {
+		switch {
+		case c == '_' && e != EscapingUnderscores:
+			b.WriteString("__")
+		case classicRune(c, i, colon):
+			b.WriteRune(c)
+		case e == EscapingUnderscores:
 			b.WriteByte('_')
+		case e == EscapingValues:
+			b.WriteByte('_')
+			b.WriteString(strconv.FormatInt(int64(c), 16))
+			b.WriteByte('_')
+		case c == '.':
+			b.WriteString("_dot_")
+		default:
+			b.WriteString("__")
 		}
 	}
 	return b.String()
-}
-
-func legalByte(c byte, i int, colon bool) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == ':' && colon || c >= '0' && c <= '9' && i > 0
 }

@@ -19,7 +19,10 @@ var (
 	invalidUpdates = newFamilyInfo("ember_invalid_updates_total",
 		"Updates that were dropped because no metric of that type can have the value.", "", metric.Counter)
 
-	ownFamilies = []*familyInfo{collectorErrors, invalidUpdates}
+	invalidExemplars = newFamilyInfo("ember_invalid_exemplars_total",
+		"Exemplars that were dropped because no format can have them.", "", metric.Counter)
+
+	ownFamilies = []*familyInfo{collectorErrors, invalidExemplars, invalidUpdates}
 )
 
 // failed counts and logs that a job failed, and returns its error with the
@@ -41,30 +44,40 @@ func (r *Registry) failed(j *job) error {
 	return fmt.Errorf("ember: collector %s: %w", j.name, j.err)
 }
 
-// own returns the families of a registry's own metrics, as of now.
-func (r *Registry) own() []*scrapeFamily {
+// own returns the families of a registry's own metrics that are wanted, as of now.
+func (r *Registry) own(q request) []*scrapeFamily {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []*scrapeFamily
 	add := func(f *familyInfo, label string, values map[string]uint64) {
-		if len(values) == 0 {
+		if len(values) == 0 || !q.wants(f.name, f.kind) {
 			return
 		}
 		points := make([]point, 0, len(values))
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			labels := []metric.Label{{Name: label, Value: name}}
-			points = append(points, point{string(appendLabels(nil, labels)), metric.Point{Labels: labels, Value: float64(values[name])}})
+			points = append(points, point{text: string(appendLabels(nil, labels, EscapingUnderscores)), Point: metric.Point{Labels: labels, Value: float64(values[name])}})
 		}
 		all = append(all, &scrapeFamily{f, []scrapePart{{info: &partInfo{}, points: points}}})
 	}
 
 	add(collectorErrors, "collector", r.failures)
 
-	dropped := make(map[string]uint64)
+	dropped, exemplars := make(map[string]uint64), make(map[string]uint64)
+	for why, n := range r.flawed {
+		if n > 0 {
+			exemplars[flawNames[why]] = n
+		}
+	}
 	count := func(d *definition) {
 		for why, name := range reasonNames {
 			if n := d.dropped[why].Load(); n > 0 {
 				dropped[name] += n
+			}
+		}
+		for why, name := range flawNames {
+			if n := d.droppedExemplars[why].Load(); n > 0 {
+				exemplars[name] += n
 			}
 		}
 	}
@@ -78,6 +91,7 @@ func (r *Registry) own() []*scrapeFamily {
 	for d := range r.retired {
 		count(d)
 	}
+	add(invalidExemplars, "reason", exemplars)
 	add(invalidUpdates, "reason", dropped)
 	return all
 }

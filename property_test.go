@@ -369,6 +369,11 @@ func (w *world) addForeign(_ *ember.Registry, d *metric.Desc, f *metric.Family, 
 			for _, q := range quantiles {
 				p.Quantiles = append(p.Quantiles, metric.Quantile{Quantile: q, Value: w.float()})
 			}
+		case metric.Counter:
+			p.Value = math.Abs(w.float())
+			for p.Value != p.Value {
+				p.Value = math.Abs(w.float())
+			}
 		default:
 			p.Value = w.float()
 		}

@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/embermetrics/ember/metric"
 )
@@ -47,7 +48,8 @@ type Registry struct {
 
 // registryState is shared by a registry and its sub-registries.
 type registryState struct {
-	log func() *slog.Logger
+	log       func() *slog.Logger
+	exemplars atomic.Pointer[exemplarSource] // nil: none
 
 	mu       sync.Mutex
 	families map[string]*family   // by full name
@@ -55,6 +57,7 @@ type registryState struct {
 	custom   []*registration      // collectors that are not instruments, oldest first
 	sorted   []*family            // families by written name; nil: to be rebuilt. Not changed once built
 	failures map[string]uint64    // failed calls, by collector
+	flawed   [flaws]uint64        // exemplars of collectors that were dropped
 	retired  map[*definition]bool // unregistered, with updates dropped that still count
 }
 
@@ -276,7 +279,10 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 			return err
 		}
 	}
-	delete(r.retired, regs[0].part.def)
+	if d := regs[0].part.def; d != nil {
+		delete(r.retired, d)
+		d.registry.Store(r.registryState)
+	}
 	for name, f := range fresh {
 		if r.families[name] == nil {
 			r.claim(f.familyInfo)
@@ -315,12 +321,12 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 			return fmt.Errorf("ember: %q is registered by a %T, so a %T cannot write to it too", f.name, other.collector, reg.collector)
 		}
 		if sameLabels(other.desc.ConstLabels, reg.desc.ConstLabels) {
-			return &AlreadyRegisteredError{Name: seriesName(f.name, other.part.text), Existing: other.collector, New: reg.collector}
+			return &AlreadyRegisteredError{Name: seriesName(f.name, other.part.text[EscapingUnderscores]), Existing: other.collector, New: reg.collector}
 		}
 	}
 	changed := *f
 	changed.members = append(slices.Clip(f.members), reg)
-	sort.SliceStable(changed.members, func(i, j int) bool { return changed.members[i].part.text < changed.members[j].part.text })
+	sort.SliceStable(changed.members, func(i, j int) bool { return changed.members[i].part.text[0] < changed.members[j].part.text[0] })
 	fresh[f.name] = &changed
 	return nil
 }
@@ -468,7 +474,7 @@ func sameLabels(a, b []metric.Label) bool {
 func (s *registryState) inOrder() []*family {
 	if s.sorted == nil {
 		s.sorted = slices.Collect(maps.Values(s.families))
-		sort.Slice(s.sorted, func(i, j int) bool { return s.sorted[i].written < s.sorted[j].written })
+		sort.Slice(s.sorted, func(i, j int) bool { return s.sorted[i].written() < s.sorted[j].written() })
 	}
 	return s.sorted
 }

@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/embermetrics/ember/internal/native"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -35,10 +36,60 @@ type scrapePart struct {
 	points     []point        // if instrument is nil, in order
 }
 
-// point is a collected point and its rendered labels.
+// point is a collected point as it is written: with its labels rendered, and its
+// exemplars checked.
 type point struct {
-	text string
+	text      string
+	exemplars []*exemplar // a counter's, or one for each bucket, +Inf's included; empty: none
+	native    []*exemplar // of native buckets, by time
 	metric.Point
+}
+
+// newPoint returns p with its exemplars, and why others of them were dropped. The
+// labels are left to the caller.
+func newPoint(p *metric.Point) (q point, dropped []flaw) {
+	q.Point = *p
+	take := func(x *metric.Exemplar) *exemplar {
+		if x == nil {
+			return nil
+		}
+		e, why := newExemplar(x)
+		if why != flawless {
+			dropped = append(dropped, why)
+		}
+		return e
+	}
+	if p.Exemplar != nil {
+		q.exemplars = []*exemplar{take(p.Exemplar)}
+	}
+	for i := range p.Buckets {
+		if x := take(p.Buckets[i].Exemplar); x != nil {
+			if q.exemplars == nil {
+				q.exemplars = make([]*exemplar, len(p.Buckets)+1)
+			}
+			q.exemplars[i] = x
+		}
+	}
+	if p.Native != nil && len(p.Buckets) == 0 {
+		for i := range p.Native.Exemplars {
+			if x := take(&p.Native.Exemplars[i]); x != nil {
+				q.native = append(q.native, x)
+			}
+		}
+	}
+	return q, dropped
+}
+
+// stamps returns the times of the point.
+func (p *point) stamps() stamps {
+	var t stamps
+	if !p.Created.IsZero() {
+		t.created = p.Created.UnixNano()
+	}
+	if !p.Time.IsZero() {
+		t.millis, t.timed = p.Time.UnixMilli(), true
+	}
+	return t
 }
 
 // empty reports whether there is nothing but Ember's own metrics.
@@ -72,26 +123,33 @@ func (p *scrapePart) write(e encoder, kind metric.Kind) {
 			snapshot.add(q.Point)
 		case e.failed():
 			return
-		case kind == metric.Histogram:
+		case kind == metric.Histogram, kind == metric.GaugeHistogram:
 			h := &e.scratch().histogram
-			h.set(&q.Point)
+			h.set(q)
 			e.histogram(q.text, h)
 		case kind == metric.Summary:
 			m := &e.scratch().summary
-			m.set(&q.Point)
+			m.set(q)
 			e.summary(q.text, m)
 		default:
-			e.value(q.text, q.Value)
+			x := &e.scratch().extras
+			x.stamps, x.exemplar = q.stamps(), nil
+			if len(q.exemplars) > 0 {
+				x.exemplar = q.exemplars[0]
+			}
+			e.value(q.text, q.Value, x)
+			*x = extras{}
 		}
 	}
 }
 
 // set makes s a snapshot of a collected point.
-func (s *histogramSnapshot) set(p *metric.Point) {
+func (s *histogramSnapshot) set(p *point) {
 	bounded := p.Buckets
 	if n := len(bounded); n > 0 && isInf(bounded[n-1].UpperBound, 1) {
 		bounded = bounded[:n-1]
 	}
+	s.stamps = p.stamps()
 	s.count, s.sum = p.Count, p.Sum
 	s.buckets = s.buckets[:0]
 	for _, b := range bounded {
@@ -99,56 +157,75 @@ func (s *histogramSnapshot) set(p *metric.Point) {
 	}
 	s.buckets = append(s.buckets, p.Count)
 	// Most often all points of a family have the same bounds.
-	if !slices.EqualFunc(s.bounds, bounded, func(a float64, b metric.Bucket) bool { return a == b.UpperBound }) || s.le == nil {
+	if !slices.EqualFunc(s.bounds, bounded, func(a float64, b metric.Bucket) bool { return a == b.UpperBound }) || s.le.none() {
 		s.bounds = make([]float64, len(bounded))
 		for i, b := range bounded {
 			s.bounds[i] = b.UpperBound
 		}
 		s.le = boundLabels(s.bounds)
 	}
+	s.exemplars = append(s.exemplars[:0], p.exemplars...)
+	s.nativeExemplars = append(s.nativeExemplars[:0], p.native...)
+	s.native = nil
+	if p.Native != nil {
+		s.native = &s.ownNative
+		s.native.Reset(native.Scale{Schema: p.Native.Schema, ZeroThreshold: p.Native.ZeroThreshold})
+		s.native.Zero = p.Native.ZeroCount
+		for _, b := range p.Native.Positive {
+			s.native.Positive.Add(b.Index, b.Count)
+		}
+		for _, b := range p.Native.Negative {
+			s.native.Negative.Add(b.Index, b.Count)
+		}
+		s.sortExemplars()
+	}
 }
 
 // set makes s a snapshot of a collected point.
-func (s *summarySnapshot) set(p *metric.Point) {
+func (s *summarySnapshot) set(p *point) {
+	s.stamps = p.stamps()
 	s.count, s.sum = p.Count, p.Sum
 	s.values = s.values[:0]
 	for _, q := range p.Quantiles {
 		s.values = append(s.values, q.Value)
 	}
-	if !slices.EqualFunc(s.quantiles, p.Quantiles, func(a float64, b metric.Quantile) bool { return a == b.Quantile }) || s.labels == nil {
+	if !slices.EqualFunc(s.quantiles, p.Quantiles, func(a float64, b metric.Quantile) bool { return a == b.Quantile }) || s.labels.none() {
 		s.quantiles = make([]float64, len(p.Quantiles))
 		for i, q := range p.Quantiles {
 			s.quantiles[i] = q.Quantile
 		}
-		s.labels = quantileLabels(s.quantiles)
+		s.labels = newNumberLabels("quantile", s.quantiles)
 	}
 }
 
 // prepare collects what g exposes.
-func prepare(ctx context.Context, g Gatherer) *scrape {
+func prepare(ctx context.Context, g Gatherer, q request) *scrape {
 	if p, ok := g.(interface {
-		prepare(ctx context.Context) *scrape
+		prepare(ctx context.Context, q request) *scrape
 	}); ok {
-		return p.prepare(ctx)
+		return p.prepare(ctx, q)
 	}
-	return prepareForeign(g)
+	return prepareForeign(g, q)
 }
 
 // prepare calls r's collectors and functions, checks what they wrote and puts it
 // in order with the instruments.
-func (r *Registry) prepare(ctx context.Context) *scrape {
+func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 	r.mu.Lock()
 	families, custom := r.inOrder(), r.custom
 	r.mu.Unlock()
 
 	var regs []*registration
 	for _, reg := range custom {
-		if r.exposes(reg.in) {
+		if r.exposes(reg.in) && reg.wanted(q) {
 			regs = append(regs, reg)
 		}
 	}
 	instruments := make([]*scrapeFamily, 0, len(families)+len(ownFamilies))
 	for _, f := range families {
+		if !q.wants(f.name, f.kind) {
+			continue
+		}
 		var parts []scrapePart
 		for _, m := range f.members {
 			if i, ok := m.collector.(instrument); ok && r.exposes(m.in) {
@@ -164,7 +241,7 @@ func (r *Registry) prepare(ctx context.Context) *scrape {
 	}
 
 	called := make(map[instrument][]calledSeries)
-	m := merger{r: r, families: make(map[string]*scrapeFamily), owners: make(map[string]*registration)}
+	m := merger{r: r, request: q, families: make(map[string]*scrapeFamily), owners: make(map[string]*registration)}
 	var failures []error
 	jobs := collect(ctx, regs)
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -186,17 +263,21 @@ func (r *Registry) prepare(ctx context.Context) *scrape {
 			f.parts[i].called = called[f.parts[i].instrument]
 		}
 	}
-	all := slices.AppendSeq(instruments, maps.Values(m.families))
+	collected := slices.Collect(maps.Values(m.families))
+	shadow(collected)
+	all := append(instruments, collected...)
 	if r.parent == nil {
-		all = append(all, r.own()...)
+		all = append(all, r.own(q)...)
 	}
 	sortFamilies(all)
 	return &scrape{families: all, err: errors.Join(failures...)}
 }
 
-// merger puts together what collectors wrote, of each collector all or nothing.
+// merger puts together what collectors wrote, of each collector all or nothing, but
+// for values that no series of their kind can have.
 type merger struct {
 	r        *Registry
+	request  request
 	families map[string]*scrapeFamily // by full name; the points of each in order
 	owners   map[string]*registration // of the names that undescribed families may write
 }
@@ -204,6 +285,7 @@ type merger struct {
 func (m *merger) add(j *job) error {
 	families := j.sink.Families()
 	rendered := make([][]point, len(families))
+	var lost losses
 	names := make(siblings)
 	for i, f := range families {
 		if err := m.check(j.reg, f); err != nil {
@@ -214,7 +296,7 @@ func (m *merger) add(j *job) error {
 		}
 		f.Name = j.reg.in.prefix + f.Name
 		var err error
-		if rendered[i], err = render(f, j.reg.in.labels); err != nil {
+		if rendered[i], err = render(f, j.reg.in.labels, m.request.escaping, &lost); err != nil {
 			return err
 		}
 		if known := m.families[f.Name]; known != nil {
@@ -227,6 +309,9 @@ func (m *merger) add(j *job) error {
 		}
 	}
 	for i, f := range families {
+		if !m.request.wants(f.Name, f.Kind) {
+			continue
+		}
 		if known := m.families[f.Name]; known != nil {
 			points := &known.parts[0].points
 			*points = append(*points, rendered[i]...)
@@ -238,7 +323,43 @@ func (m *merger) add(j *job) error {
 			m.owners[name] = j.reg
 		}
 	}
-	return nil
+	m.r.mu.Lock()
+	defer m.r.mu.Unlock()
+	for why, n := range lost.exemplars {
+		m.r.flawed[why] += n
+	}
+	return lost.point
+}
+
+// losses are what was left out because it cannot be exposed.
+type losses struct {
+	point     error         // a point's value; the last one will do
+	exemplars [flaws]uint64 // how many
+}
+
+// shadow marks the counters that are called, without _total, as another family is.
+func shadow(families []*scrapeFamily) {
+	var names map[string]bool
+	for _, f := range families {
+		base, ok := totalOf(f.written())
+		if f.kind != metric.Counter || !ok {
+			continue
+		}
+		if names == nil {
+			names = make(map[string]bool, len(families))
+			for _, f := range families {
+				names[f.written()] = true
+			}
+		}
+		f.shadowed = names[base]
+	}
+}
+
+// totalOf returns what OpenMetrics calls the family of a counter, if its name ends
+// in _total.
+func totalOf(name string) (base string, ok bool) {
+	base, ok = strings.CutSuffix(name, "_total")
+	return base, ok && base != ""
 }
 
 // check refuses a family that is wrong by itself, is not as described, or writes
@@ -275,7 +396,7 @@ func checkDescribed(descs []metric.Desc, f *metric.Family) error {
 	}
 	for _, p := range f.Points {
 		if !slices.ContainsFunc(descs, func(d metric.Desc) bool { return fits(&d, p.Labels) }) {
-			return fmt.Errorf("ember: %s has not the labels of its description", seriesName(f.Name, string(appendLabels(nil, p.Labels))))
+			return fmt.Errorf("ember: %s has not the labels of its description", seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))))
 		}
 	}
 	return nil
@@ -307,12 +428,21 @@ func agree(known *familyInfo, f *metric.Family, source string) error {
 }
 
 // render adds the shared labels to the points of a family, renders all labels by
-// name and puts the points in that order. The same labels twice are an error.
-func render(f *metric.Family, shared []metric.Label) ([]point, error) {
-	points := make([]point, len(f.Points))
+// name and puts the points in that order. The same labels twice are an error. Points
+// and exemplars that cannot be exposed are left out, and noted as lost.
+func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) ([]point, error) {
+	points := make([]point, 0, len(f.Points))
 	var buf []byte
 	var ends []int
-	for i, p := range f.Points {
+	for i := range f.Points {
+		if err := checkValue(f, &f.Points[i]); err != nil {
+			lost.point = err
+			continue
+		}
+		p, dropped := newPoint(&f.Points[i])
+		for _, why := range dropped {
+			lost.exemplars[why]++
+		}
 		if len(shared) > 0 {
 			p.Labels = append(slices.Clip(shared), p.Labels...)
 			if err := checkLabelNames(&metric.Desc{Name: f.Name, Kind: f.Kind}, labelNames(&metric.Desc{ConstLabels: p.Labels})); err != nil {
@@ -320,8 +450,8 @@ func render(f *metric.Family, shared []metric.Label) ([]point, error) {
 			}
 		}
 		p.Labels = tidy(p.Labels)
-		points[i].Point = p
-		buf = appendLabels(buf, p.Labels)
+		points = append(points, p)
+		buf = appendLabels(buf, p.Labels, e)
 		ends = append(ends, len(buf))
 	}
 	all := string(buf) // one string for all of them
@@ -361,7 +491,7 @@ func sortPoints(points []point) {
 }
 
 func sortFamilies(all []*scrapeFamily) {
-	sort.Slice(all, func(i, j int) bool { return all[i].written < all[j].written })
+	sort.Slice(all, func(i, j int) bool { return all[i].written() < all[j].written() })
 }
 
 // common returns labels that stand in both of two lists, which are in order.

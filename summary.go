@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/embermetrics/ember/internal/cell"
@@ -49,7 +48,7 @@ const (
 type summaryShape struct {
 	*definition
 	quantiles []float64     // sorted
-	labels    []string      // of each quantile, as text has it: quantile="0.5"
+	labels    numberLabels  // of each quantile
 	period    time.Duration // the length of one step
 	periods   int
 }
@@ -78,18 +77,9 @@ func (o SummaryOpts) define(labels []string) *summaryShape {
 		s.periods = defaultAgeBuckets
 	}
 	s.period = max(age/time.Duration(s.periods), 1)
-	s.labels = quantileLabels(s.quantiles)
+	s.labels = newNumberLabels("quantile", s.quantiles)
 	d.shape = fmt.Sprint("quantiles ", s.quantiles, " over ", age, " in ", s.periods)
 	return s
-}
-
-// quantileLabels renders the label of each quantile.
-func quantileLabels(quantiles []float64) []string {
-	labels := make([]string, 0, len(quantiles))
-	for _, q := range quantiles {
-		labels = append(labels, string(append(appendFloat([]byte(`quantile="`), q), '"')))
-	}
-	return labels
 }
 
 // Summary sums and counts observations and, if asked, estimates quantiles of the
@@ -104,9 +94,10 @@ func quantileLabels(quantiles []float64) []string {
 // Create one with NewSummary, Registry.NewSummary or SummaryVec.With; the zero
 // Summary is not usable, and a Summary must not be copied.
 type Summary struct {
-	block cell.Block
-	shape *summaryShape
-	ages  *ages // nil without quantiles
+	block   cell.Block
+	shape   *summaryShape
+	created int64 // in nanoseconds since 1970
+	ages    *ages // nil without quantiles
 }
 
 // Indices into a shard of a summary's block. Word 0 is the block's own.
@@ -119,12 +110,7 @@ const (
 // ages keeps what quantiles need: the recent observations of each shard, and
 // which period it is.
 type ages struct {
-	// clock is the number of the present period since start, doubled, plus one
-	// while a timer is set for the period's end. Observations read it instead of
-	// the time, which would cost them more than all the rest.
-	clock atomic.Uint64
-	start time.Time
-
+	clock   clock            // its periods are the steps
 	windows []*sketch.Window // windows[i] belongs to whoever holds shard i; nil: nothing observed
 }
 
@@ -137,10 +123,11 @@ func NewSummary(opts SummaryOpts) *Summary {
 }
 
 func (s *Summary) init(shape *summaryShape) {
-	s.shape = shape
+	now := time.Now()
+	s.shape, s.created = shape, now.UnixNano()
 	s.block.Init(make([]uint64, summaryWords))
 	if len(shape.quantiles) > 0 {
-		s.ages = &ages{start: time.Now(), windows: make([]*sketch.Window, 1+cell.Stripes())}
+		s.ages = &ages{clock: clock{start: now}, windows: make([]*sketch.Window, 1+cell.Stripes())}
 	}
 }
 
@@ -151,17 +138,15 @@ func (s *Summary) Observe(v float64) {
 		s.shape.drop(notANumber, v)
 		return
 	}
-	var clock uint64
+	var period uint64
 	if s.ages != nil {
-		if clock = s.ages.clock.Load(); clock&1 == 0 {
-			clock = s.arm()
-		}
+		period = s.ages.clock.now(s.shape.period)
 	}
 	shard, w := s.block.Acquire(summaryWords)
 	w[summaryCount]++
 	w[summarySum] = math.Float64bits(math.Float64frombits(w[summarySum]) + v)
 	if s.ages != nil {
-		s.ages.window(shard, s.shape.periods).Add(clock>>1, v)
+		s.ages.window(shard, s.shape.periods).Add(period, v)
 	}
 	s.block.Release(w)
 }
@@ -172,44 +157,6 @@ func (a *ages) window(shard, periods int) *sketch.Window {
 		a.windows[shard] = sketch.NewWindow(periods)
 	}
 	return a.windows[shard]
-}
-
-// arm brings the clock up to date and sets a timer that will do so when the
-// period ends. So a summary that nothing is observed in costs no timer.
-//
-//go:noinline
-func (s *Summary) arm() uint64 {
-	a := s.ages
-	for {
-		old := a.clock.Load()
-		if old&1 != 0 {
-			return old
-		}
-		age := max(time.Since(a.start), 0)
-		now := max(uint64(age/s.shape.period), old>>1)
-		if a.clock.CompareAndSwap(old, now<<1|1) {
-			end := time.Duration(now+1) * s.shape.period
-			time.AfterFunc(end-age, func() { s.advance() })
-			return now<<1 | 1
-		}
-	}
-}
-
-// advance brings the clock up to date if a period has ended, and leaves setting
-// the next timer to the next observation. It returns the present period. Scrapes
-// call it too, so a timer that never fires delays no more than one of them.
-func (s *Summary) advance() uint64 {
-	a := s.ages
-	now := uint64(max(time.Since(a.start), 0) / s.shape.period)
-	for {
-		old := a.clock.Load()
-		if now <= old>>1 {
-			return old >> 1
-		}
-		if a.clock.CompareAndSwap(old, now<<1) {
-			return now
-		}
-	}
 }
 
 // ObserveDuration counts d in seconds.
@@ -269,17 +216,19 @@ func (s *Summary) writeChild(e encoder, labels string) {
 
 // summarySnapshot is a summary at one moment, as encoders want it.
 type summarySnapshot struct {
+	stamps
 	count     uint64
 	sum       float64
 	quantiles []float64
-	labels    []string  // as in summaryShape; nil if not rendered yet
-	values    []float64 // one for each quantile
+	labels    numberLabels // of each quantile
+	values    []float64    // one for each quantile
 
 	recent sketch.Sketch // scratch: keeps its memory from one summary to the next
 }
 
 // snapshot overwrites t, whose memory it reuses.
 func (s *Summary) snapshot(t *summarySnapshot) {
+	t.stamps = stamps{created: s.created}
 	t.quantiles, t.labels = s.shape.quantiles, s.shape.labels
 	t.values = append(t.values[:0], t.quantiles...)
 	if s.ages == nil {
@@ -287,6 +236,6 @@ func (s *Summary) snapshot(t *summarySnapshot) {
 		return
 	}
 	t.recent.Clear()
-	t.count, t.sum = s.totals(&t.recent, s.advance())
+	t.count, t.sum = s.totals(&t.recent, s.ages.clock.advance(s.shape.period))
 	t.recent.Quantiles(t.quantiles, t.values)
 }

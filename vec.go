@@ -128,7 +128,7 @@ func newVec[T any, P child[T]](d *definition, init func(*T)) vec[T] {
 // With returns the instrument of the series with these label values, in the order
 // in which the labels were declared, and creates it if there is none. For an
 // existing series it takes no lock and allocates nothing. Invalid UTF-8 in a value
-// is replaced by U+FFFD.
+// is replaced by U+FFFD, and of a value of more than a mebibyte the first one counts.
 //
 // With panics if the number of values is wrong, and over nothing else; Get
 // returns that as an error.

@@ -67,7 +67,7 @@ func (v *view) DeleteMatching(labels Labels) int {
 	}
 	for name, value := range labels {
 		i := slices.Index(v.def.Labels, name)
-		value = strings.ToValidUTF8(value, "\uFFFD")
+		value = childmap.Valid(value)
 		if i < 0 || want[i] != nil && *want[i] != value {
 			return 0
 		}
@@ -152,7 +152,7 @@ func (v *view) write(e encoder, called []calledSeries) {
 		case len(called) == 0 || called[0].labels != c.Text():
 			v.writeItem(e, c) // the function came after the functions were called
 		case !called[0].failed:
-			e.value(c.Text(), called[0].value)
+			e.value(c.Text(), called[0].value, nil)
 		}
 	}
 }
@@ -257,7 +257,7 @@ func (v *view) curry(labels Labels) (view, error) {
 		if c.fixed[i] != nil {
 			return c, fmt.Errorf("ember: %s: label %q is curried already, with %q; it cannot become %q", v.def, l.Name, *c.fixed[i], l.Value)
 		}
-		value := strings.ToValidUTF8(l.Value, "\uFFFD")
+		value := childmap.Valid(l.Value)
 		c.fixed[i] = &value
 		c.free--
 	}

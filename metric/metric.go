@@ -5,6 +5,7 @@ package metric
 import (
 	"context"
 	"strconv"
+	"time"
 )
 
 // Kind is the type of a family: what its numbers mean.
@@ -21,9 +22,23 @@ const (
 	Histogram
 	// Summary holds the sum and number of observations, and quantiles if asked.
 	Summary
+	// GaugeHistogram counts in buckets what is there now, such as the sizes of the
+	// items in a queue, so its numbers go up and down.
+	GaugeHistogram
+	// Info is always 1; its labels say something about the process, such as its
+	// version. Its name ends in "_info".
+	Info
+	// StateSet says of some states which ones are on: 1 or 0. A label called like
+	// the family names the state.
+	StateSet
+
+	kinds = iota
 )
 
-var kindNames = [...]string{"unknown", "counter", "gauge", "histogram", "summary"}
+// Valid reports whether k is one of the kinds above.
+func (k Kind) Valid() bool { return k < kinds }
+
+var kindNames = [kinds]string{"unknown", "counter", "gauge", "histogram", "summary", "gaugehistogram", "info", "stateset"}
 
 // String returns the kind's name in lower case, as OpenMetrics spells it.
 func (k Kind) String() string {
@@ -68,24 +83,67 @@ type Family struct {
 type Point struct {
 	Labels []Label
 
-	// Value of a counter, gauge or unknown.
+	// Value of a counter, gauge, info, state set or unknown.
 	Value float64
 
-	// Count and Sum of a histogram's or summary's observations.
+	// Count and Sum of a histogram's, gauge histogram's or summary's observations.
 	Count uint64
 	Sum   float64
 
 	// Buckets of a histogram, by increasing upper bound. The bucket for +Inf may
 	// be left out: it holds Count.
 	Buckets []Bucket
+	// Native buckets of a histogram: beside Buckets, or instead of them. Nil: none.
+	Native *Native
 	// Quantiles of a summary, by increasing quantile.
 	Quantiles []Quantile
+
+	// Exemplar of a counter. Those of histograms are with their buckets.
+	Exemplar *Exemplar
+	// Created is when a counter, histogram or summary began, at zero. The zero
+	// time: unknown.
+	Created time.Time
+	// Time is when somebody else took the value, in milliseconds and not before
+	// 1970. The zero time, which is right for almost everything: now, at the scrape.
+	Time time.Time
 }
 
 // Bucket counts the observations at or below a bound.
 type Bucket struct {
 	UpperBound float64
 	Count      uint64 // cumulative: includes the observations of every lower bucket
+	Exemplar   *Exemplar
+}
+
+// Native are the buckets of a native histogram. Their bounds are the powers of
+// 2^(2^-Schema): bucket i holds what is above that to the power of i-1, and at most
+// that to the power of i. See
+// https://prometheus.io/docs/specs/native_histograms/.
+type Native struct {
+	Schema        int     // from -4 to 8
+	ZeroThreshold float64 // observations of at most this distance from zero are in no bucket
+	ZeroCount     uint64  // but counted here
+
+	Positive []NativeBucket // by increasing index, only those that hold something
+	Negative []NativeBucket // the same for observations below zero, by their absolute value
+
+	// Exemplars of a histogram that has no other buckets. Only those with a time are
+	// exposed.
+	Exemplars []Exemplar
+}
+
+// NativeBucket counts the observations in one native bucket alone.
+type NativeBucket struct {
+	Index int
+	Count uint64
+}
+
+// Exemplar is one event among those that were counted, with labels that lead to it,
+// such as the id of its trace.
+type Exemplar struct {
+	Labels []Label
+	Value  float64   // what was added or observed
+	Time   time.Time // when; the zero time: unknown
 }
 
 // Quantile is the value below which a fraction of the observations lies.

@@ -13,7 +13,7 @@ import (
 // The labels of a child cost it little beside the labels' text.
 func TestSizes(t *testing.T) {
 	word := unsafe.Sizeof(uintptr(0))
-	require.Equal(t, 4*word, unsafe.Sizeof(Child{}), "text, next and state")
+	require.Equal(t, 2*word+8, unsafe.Sizeof(Child{}), "text and next, size and state")
 	require.Equal(t, uintptr(16), unsafe.Sizeof(slot{}))
 }
 

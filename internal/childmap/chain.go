@@ -29,7 +29,7 @@ func sortChain(c *Child) *Child {
 	var runs [48]*Child // runs[i], if set, is a merger of 2^i runs
 	for c != nil {
 		run := c
-		for n := c.next.Load(); n != nil && c.text <= n.text; n = c.next.Load() {
+		for n := c.next.Load(); n != nil && c.Text() <= n.Text(); n = c.next.Load() {
 			c = n
 		}
 		rest := c.next.Load()
@@ -51,7 +51,7 @@ func mergeChains(a, b *Child) *Child {
 	var head, tail *Child
 	for a != nil && b != nil {
 		least := a
-		if b.text < a.text {
+		if b.Text() < a.Text() {
 			least, b = b, b.next.Load()
 		} else {
 			a = a.next.Load()

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -24,8 +25,9 @@ import (
 // when a scrape walks by, and this package's code need not be compiled once for
 // each type of instrument, which every binary would pay for.
 type Child struct {
-	text  string                // a="x",b="y", escaped; constant
+	text  *byte                 // a="x",b="y", escaped, size bytes of it; constant
 	next  atomic.Pointer[Child] // in order of text; written under orderMu, or mu while pending
+	size  uint32                // constant
 	state atomic.Uint32         // of the bits below
 }
 
@@ -49,7 +51,13 @@ const (
 )
 
 // Text returns the child's labels as they are written: a="x",b="y".
-func (c *Child) Text() string { return c.text }
+func (c *Child) Text() string { return unsafe.String(c.text, c.size) }
+
+// setText sets the text, which must be shorter than 4 GiB: a string has eight bytes
+// for a length, and half of them make the difference between two sizes of memory.
+func (c *Child) setText(text string) {
+	c.text, c.size = unsafe.StringData(text), uint32(len(text))
+}
 
 // Mark sets or clears a flag that is the user's to give a meaning.
 func (c *Child) Mark(on bool) {
@@ -133,7 +141,7 @@ func (m *Map) getInvalid(values []string) *Child {
 func (m *Map) GetOrCreate(values []string) *Child {
 	a := addresses(values)
 	if f := m.front.Load(); f != nil {
-		if c := f.recall(a); c != nil && c.state.Load()&(escaped|deleted) == 0 && m.syntax.equalPlain(c.text, values) {
+		if c := f.recall(a); c != nil && c.state.Load()&(escaped|deleted) == 0 && m.syntax.equalPlain(c.Text(), values) {
 			return c
 		}
 	}
@@ -157,7 +165,7 @@ func (m *Map) create(values []string) *Child {
 	// one of two.
 	text, plain := m.syntax.render(values)
 	fresh := m.alloc()
-	fresh.text = text
+	fresh.setText(text)
 	if !plain {
 		fresh.state.Store(escaped)
 	}
@@ -198,7 +206,7 @@ func (m *Map) delete(c *Child) bool {
 	if c.Deleted() {
 		return false
 	}
-	m.table.Load().remove(hash(m.syntax.Values(c.text)), c)
+	m.table.Load().remove(hash(m.syntax.Values(c.Text())), c)
 	m.count.Add(-1)
 	c.state.Or(deleted)
 	m.removed.Add(1)
@@ -206,13 +214,41 @@ func (m *Map) delete(c *Child) bool {
 }
 
 // Values returns the plain label values of c, in a slice of the caller's own.
-func (m *Map) Values(c *Child) []string { return m.syntax.Values(c.text) }
+func (m *Map) Values(c *Child) []string { return m.syntax.Values(c.Text()) }
 
-// toValid returns a copy with invalid UTF-8 replaced, as new children have it.
+// MaxValue is how many bytes of a value are kept, so that nothing overflows whatever
+// somebody takes for a label's value.
+const MaxValue = 1 << 20
+
+// Valid returns a value as children have it: UTF-8, invalid bytes replaced by U+FFFD,
+// and cut where it is longer than MaxValue.
+func Valid(value string) string {
+	if len(value) > MaxValue {
+		value = value[:MaxValue]
+	}
+	value = strings.ToValidUTF8(value, "\uFFFD")
+	for len(value) > MaxValue || !utf8.ValidString(value) {
+		value = value[:len(value)-1]
+	}
+	return value
+}
+
+func isValid(value string) bool { return len(value) <= MaxValue && utf8.ValidString(value) }
+
+func allValid(values []string) bool {
+	for _, v := range values {
+		if !isValid(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// toValid returns a copy in which all values are valid.
 func toValid(values []string) []string {
 	valid := make([]string, len(values))
 	for i, v := range values {
-		valid[i] = strings.ToValidUTF8(strings.Clone(v), "\uFFFD")
+		valid[i] = Valid(strings.Clone(v))
 	}
 	return valid
 }

@@ -5,7 +5,6 @@ package childmap
 import (
 	"math/bits"
 	"math/rand/v2"
-	"unicode/utf8"
 )
 
 // The keys differ from process to process, so that nobody who chooses label
@@ -58,13 +57,4 @@ func load64(s string) uint64 {
 func load32(s string) uint64 {
 	_ = s[3]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
-}
-
-func allValid(values []string) bool {
-	for _, v := range values {
-		if !utf8.ValidString(v) {
-			return false
-		}
-	}
-	return true
 }

@@ -2,7 +2,10 @@
 
 package childmap
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // Syntax is how the labels of one vector are spelled: name="value", in the order
 // of the names, separated by commas. In a value a backslash, a quote and a line
@@ -14,7 +17,7 @@ type Syntax struct {
 }
 
 // NewSyntax returns the syntax for these label names, which are written as they
-// are and must not contain a quote.
+// are. They must not contain a quote, but for one that is only passed to AppendAs.
 func NewSyntax(names []string) *Syntax {
 	s := &Syntax{before: make([]string, len(names))}
 	for i, name := range names {
@@ -148,26 +151,78 @@ func (s *Syntax) Values(text string) []string {
 	values := make([]string, len(s.before))
 	for i := range values {
 		text = text[len(s.before[i]):]
-		end, escapes := 0, false
-		for text[end] != '"' {
-			if text[end] == '\\' {
-				end++
-				escapes = true
-			}
-			end++
-		}
-		values[i] = text[:end]
-		if escapes {
-			values[i] = unescape(values[i])
-		}
+		end := valueEnd(text)
+		values[i] = Unescape(text[:end])
 		text = text[end:]
 	}
 	return values
 }
 
-func unescape(s string) string {
-	var b strings.Builder
-	b.Grow(len(s))
+// AppendAs appends a text that s made as to spells it, whose names stand for the
+// same labels.
+func (s *Syntax) AppendAs(b []byte, text string, to *Syntax) []byte {
+	for i := range s.before {
+		text = text[len(s.before[i]):]
+		end := valueEnd(text)
+		b = append(append(b, to.before[i]...), text[:end]...)
+		text = text[end:]
+	}
+	return append(b, text...) // the last quote, if there is any
+}
+
+// valueEnd returns where the value that text begins with ends: at its quote.
+func valueEnd(text string) int {
+	end := 0
+	for text[end] != '"' {
+		if text[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	return end
+}
+
+// Pairs returns the names and plain values in a text, whatever syntax made it.
+func Pairs(text string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for text != "" {
+			name, value, rest := NextPair(text)
+			if !yield(Unescape(name), Unescape(value)) {
+				return
+			}
+			text = rest
+		}
+	}
+}
+
+// NextPair returns the first name and value in a text, without their quotes but still
+// escaped, and the rest. The text must not be empty.
+func NextPair(text string) (name, value, rest string) {
+	if text[0] == '"' {
+		end := 1 + valueEnd(text[1:])
+		name, text = text[1:end], text[end+1:]
+	} else {
+		end := strings.IndexByte(text, '=')
+		name, text = text[:end], text[end:]
+	}
+	text = text[len(`="`):]
+	end := valueEnd(text)
+	return name, text[:end], strings.TrimPrefix(text[end+1:], ",")
+}
+
+// Unescape returns the plain form of a name or value, sharing memory with it if
+// nothing is escaped.
+func Unescape(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	return unescape(s)
+}
+
+func unescape(s string) string { return string(AppendUnescaped(make([]byte, 0, len(s)), s)) }
+
+// AppendUnescaped appends the plain form of an escaped name or value.
+func AppendUnescaped(b []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if c == '\\' {
@@ -177,7 +232,7 @@ func unescape(s string) string {
 				c = s[i]
 			}
 		}
-		b.WriteByte(c)
+		b = append(b, c)
 	}
-	return b.String()
+	return b
 }

@@ -184,3 +184,27 @@ func escapes(values []string) int {
 	}
 	return n
 }
+
+// Values have an end, and are cut where no character is.
+func TestValid(t *testing.T) {
+	long := strings.Repeat("x", MaxValue-1)
+	for name, tc := range map[string]struct{ value, want string }{
+		"empty":                   {"", ""},
+		"plain":                   {"é", "é"},
+		"invalid":                 {"a\xffb", "a\uFFFDb"},
+		"as long as may be":       {long + "y", long + "y"},
+		"longer":                  {long + "yz", long + "y"},
+		"a character at the end":  {long + "é", long},
+		"longer when made valid":  {long + "\xff", long},
+		"invalid before the end":  {"\xff" + long, "\uFFFD" + long[:len(long)-2]},
+		"invalid, and far longer": {long + "\xff" + long, long},
+	} {
+		require.True(t, Valid(tc.value) == tc.want, name)
+		require.Equal(t, tc.value == tc.want, isValid(tc.value), name)
+	}
+	m := newMap("a")
+	c := m.GetOrCreate([]string{long + "yz"})
+	require.Same(t, c, m.GetOrCreate([]string{long + "yzz"}))
+	require.Same(t, c, m.Get([]string{long + "yz"}))
+	require.Equal(t, []string{long + "y"}, m.Values(c))
+}

@@ -55,7 +55,7 @@ func (t *table) find(h uint64, values []string, s *Syntax) *Child {
 		switch slot.hash.Load() {
 		case h:
 			c := slot.child.Load()
-			if c != nil && s.equal(c.text, c.state.Load()&escaped == 0, values) {
+			if c != nil && s.equal(c.Text(), c.state.Load()&escaped == 0, values) {
 				return c
 			}
 		case 0:

@@ -114,7 +114,8 @@ func TestTableSplitsUntilHashesDiffer(t *testing.T) {
 	children := make([]*Child, 2000)
 	for i := range children {
 		text, _ := s.render([]string{fmt.Sprint(i)})
-		children[i] = &Child{text: text}
+		children[i] = new(Child)
+		children[i].setText(text)
 		d = d.insert(hashOf(i), children[i])
 	}
 	require.Greater(t, d.depth, uint(13))
@@ -135,7 +136,8 @@ func TestTableTellsCollisionsApart(t *testing.T) {
 	children := make([]*Child, 100)
 	for i := range children {
 		text, _ := s.render([]string{fmt.Sprint(i)})
-		children[i] = &Child{text: text}
+		children[i] = new(Child)
+		children[i].setText(text)
 		d = d.insert(42, children[i])
 	}
 	for i, c := range children {

@@ -64,7 +64,7 @@ func (m *Map) merge(c *Child) {
 			m.walks.retire(old)
 			old = old.next.Load()
 			at.Store(old)
-		case c == nil || old != nil && old.text <= c.text:
+		case c == nil || old != nil && old.Text() <= c.Text():
 			at, old = &old.next, old.next.Load()
 		case c.Deleted(): // before it ever was in order
 			rest := c.next.Load()

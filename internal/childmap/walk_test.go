@@ -337,15 +337,16 @@ func TestSortChain(t *testing.T) {
 				var l chain
 				var want []*Child
 				for i := range n {
-					c := &Child{text: text(i)}
+					c := new(Child)
+					c.setText(text(i))
 					want = append(want, c)
 					l.push(c)
 				}
 				slices.SortStableFunc(want, func(a, b *Child) int {
 					switch {
-					case a.text < b.text:
+					case a.Text() < b.Text():
 						return -1
-					case a.text > b.text:
+					case a.Text() > b.Text():
 						return 1
 					}
 					return 0

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/embermetrics/ember/metric"
+)
+
+// openMetricsEncoder writes OpenMetrics 1.0.0, which 0.0.1 does not differ from in
+// what Ember writes.
+type openMetricsEncoder struct {
+	lines
+	created bool   // lines of _created are asked for
+	plain   string // the suffix of samples that have no other one
+	kind    string // as this format calls it
+}
+
+func (e *openMetricsEncoder) begin(f Format) {
+	e.lines.begin(f)
+	e.created = f.created()
+}
+
+func (e *openMetricsEncoder) end() { e.buf = append(e.buf, "# EOF\n"...) }
+
+// family finds out how this format calls the family: a counter without the suffix
+// that its samples have, an info likewise. One that does not have it would have to
+// change its name, so it changes its kind.
+func (e *openMetricsEncoder) family(f *familyInfo) {
+	e.start(f)
+	e.plain, e.kind = "", f.kind.String()
+	switch f.kind {
+	case metric.Counter:
+		if base, ok := strings.CutSuffix(e.name, "_total"); ok && base != "" && !f.shadowed {
+			e.name, e.plain = base, "_total"
+		} else {
+			e.kind = "unknown"
+		}
+	case metric.Info:
+		if base, ok := strings.CutSuffix(e.name, "_info"); ok && base != "" && !f.shadowed {
+			e.name, e.plain = base, "_info"
+		} else {
+			e.kind = "gauge"
+		}
+	}
+}
+
+func (e *openMetricsEncoder) line(suffix, labels, extra string) {
+	if !e.header {
+		e.header = true
+		e.metadata("TYPE", e.kind, true)
+		if e.now.hasUnit(e.name) {
+			e.metadata("UNIT", e.now.unit, true)
+		}
+		if e.now.help != "" {
+			e.metadata("HELP", e.now.help, true)
+		}
+	}
+	e.series(suffix, labels, extra)
+}
+
+func (e *openMetricsEncoder) value(labels string, v float64, x *extras) {
+	e.line(e.plain, labels, "")
+	if x == nil {
+		e.buf = append(appendRealFloat(e.buf, v), '\n')
+		e.spill()
+		return
+	}
+	if e.plain != "_total" { // nothing but a counter has these
+		e.float(v, &x.stamps, nil)
+	} else {
+		e.float(v, &x.stamps, x.exemplar)
+		e.began(labels, &x.stamps)
+	}
+	e.spill()
+}
+
+func (e *openMetricsEncoder) count(n uint64, t *stamps, x *exemplar) {
+	e.buf = strconv.AppendUint(e.buf, n, 10)
+	e.stop(t, x)
+}
+
+func (e *openMetricsEncoder) float(v float64, t *stamps, x *exemplar) {
+	e.buf = appendRealFloat(e.buf, v)
+	e.stop(t, x)
+}
+
+// stop ends a line.
+func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) {
+	b := e.buf
+	if t.timed {
+		b = appendSeconds(append(b, ' '), t.millis)
+	}
+	if x != nil {
+		b = append(append(append(b, " # {"...), x.labels...), "} "...)
+		b = appendRealFloat(b, x.value)
+		if x.at != 0 {
+			b = appendSeconds(append(b, ' '), x.millis())
+		}
+	}
+	e.buf = append(b, '\n')
+}
+
+// began writes the line that says when a series began.
+func (e *openMetricsEncoder) began(labels string, t *stamps) {
+	if !e.created || t.created == 0 {
+		return
+	}
+	e.line("_created", labels, "")
+	e.buf = appendSeconds(e.buf, floorMillis(t.created))
+	e.stop(t, nil)
+}
+
+func (e *openMetricsEncoder) histogram(labels string, s *histogramSnapshot) {
+	for i, n := range s.buckets {
+		e.line("_bucket", labels, s.le.open[i])
+		e.count(n, &s.stamps, s.exemplar(i))
+	}
+	if e.now.kind == metric.GaugeHistogram {
+		e.totals("_gcount", "_gsum", labels, s.sum, s.count, &s.stamps)
+	} else {
+		e.totals("_count", "_sum", labels, s.sum, s.count, &s.stamps)
+		e.began(labels, &s.stamps)
+	}
+	e.spill()
+}
+
+func (e *openMetricsEncoder) summary(labels string, s *summarySnapshot) {
+	for i, v := range s.values {
+		e.line("", labels, s.labels.open[i])
+		e.float(v, &s.stamps, nil)
+	}
+	e.totals("_count", "_sum", labels, s.sum, s.count, &s.stamps)
+	e.began(labels, &s.stamps)
+	e.spill()
+}
+
+func (e *openMetricsEncoder) totals(countSuffix, sumSuffix, labels string, sum float64, count uint64, t *stamps) {
+	e.line(countSuffix, labels, "")
+	e.count(count, t, nil)
+	e.line(sumSuffix, labels, "")
+	e.float(sum, t, nil)
+}
