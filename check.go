@@ -93,8 +93,13 @@ func checkLabelNames(d *metric.Desc, names []string) error {
 			if earlier == name {
 				return fmt.Errorf("ember: %s: the label name %q stands twice", describe(d), name)
 			}
-			if e := escapeLabel(name); e == escapeLabel(earlier) {
-				return fmt.Errorf("ember: %s: the label names %q and %q are both written %q", describe(d), earlier, name, e)
+			if classic(name, false) && classic(earlier, false) {
+				continue
+			}
+			for e := range Escaping(escapings) {
+				if s := escapeTo(name, e, false); s == escapeTo(earlier, e, false) {
+					return fmt.Errorf("ember: %s: the label names %q and %q are both written %q", describe(d), earlier, name, s)
+				}
 			}
 		}
 	}

@@ -143,10 +143,10 @@ func prepareForeign(g Gatherer, q request) *scrape {
 		return err
 	}))}
 	s := &scrape{}
-	seen := make(map[string]bool) // written names
+	seen := make(nameSet)
 	names := make(siblings)
 	for _, f := range families {
-		if f == nil || !q.wants(f.Name, f.Kind) {
+		if f == nil {
 			continue
 		}
 		err := checkFamily(f)
@@ -173,10 +173,15 @@ func prepareForeign(g Gatherer, q request) *scrape {
 			continue
 		}
 		seen[info.written()] = true
+		if !q.wants(f.Name, f.Kind) {
+			continue
+		}
 		s.families = append(s.families, &scrapeFamily{info, []scrapePart{{info: &partInfo{}, points: points}}})
 	}
 	sortFamilies(s.families)
-	shadow(s.families)
+	for _, f := range s.families {
+		f.shadowed = seen.shadow(f.familyInfo)
+	}
 	s.err = errors.Join(errs...)
 	return s
 }

@@ -9,11 +9,10 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
-	"sync"
+	"strings"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // HandlerOpts changes how HandlerFor serves. The zero value is right for most.
@@ -31,8 +30,22 @@ type HandlerOpts struct {
 	Timeout time.Duration
 
 	// DisableCompression serves identity even to clients that accept gzip: for
-	// where something in front compresses anyway.
+	// where something in front compresses anyway. False: who accepts gzip gets it.
 	DisableCompression bool
+
+	// Encodings are offered beside gzip, and preferred over it where the client
+	// likes both equally, the earlier ones first. None: gzip alone. One without a
+	// name or without NewWriter makes HandlerFor panic.
+	Encodings []Encoding
+
+	// OpenMetrics2 offers OpenMetrics 2.0.0, which is a release candidate, to
+	// clients that ask for it. False: they get what else they asked for.
+	OpenMetrics2 bool
+
+	// Created adds a line to each series of a counter, histogram or summary in
+	// OpenMetrics 1.0.0 that says when it began; see Format.WithCreated. False:
+	// only formats that need no line for that say it.
+	Created bool
 }
 
 // ErrorMode is what a handler does when something could not be collected.
@@ -52,21 +65,42 @@ const defaultMaxInFlight = 16
 // timeoutHeader is how Prometheus says how long it will wait.
 const timeoutHeader = "X-Prometheus-Scrape-Timeout-Seconds"
 
-// HandlerFor exposes g over HTTP in the text format, compressed with gzip if the
-// client accepts that.
+// HandlerFor exposes g over HTTP, in the format, with the names and in the encoding
+// that the client likes best by its Accept and Accept-Encoding headers: the text
+// formats, OpenMetrics or protobuf, with names in UTF-8 or escaped, compressed with
+// gzip or plain. Who asks for nothing that there is gets text. If the client excludes
+// everything that there is the answer is 406.
 //
 // GET is answered with everything that g exposes, HEAD with the same header, any
-// other method with 405. Collectors are called with a context that ends when the
+// other method with 405. The query parameter name[], which may be repeated, asks for
+// the families of these names alone, or of which these are samples; others are not
+// even collected, except by collectors that do not describe what they write. Names
+// may be raw or escaped. What does not exist is not there, and no error.
+//
+// Collectors are called with a context that ends when the
 // client goes away, and shortly before the scraper's own deadline
 // (X-Prometheus-Scrape-Timeout-Seconds), so that one that is late costs its own
 // series and not the scrape. Once the first byte is sent, anything that prevents
 // the rest aborts the connection: a scrape is never cut short in a way that looks
-// complete.
+// complete. So does a client that takes nothing for half a minute, unless its server
+// has a WriteTimeout.
 //
 // Families are streamed: memory does not grow with the number of series, and
 // nothing that the service counts waits for a scrape.
 func HandlerFor(g Gatherer, opts HandlerOpts) http.Handler {
+	if err := checkEncodings(opts.Encodings); err != nil {
+		panic(err)
+	}
 	h := &handler{gatherer: g, opts: opts}
+	if !opts.DisableCompression {
+		for _, e := range opts.Encodings {
+			h.codings = append(h.codings, newCoding(e))
+		}
+		h.codings = append(h.codings, gzipCoding)
+		for _, c := range h.codings {
+			h.offers = append(h.offers, c.name)
+		}
+	}
 	limit := opts.MaxInFlight
 	if limit == 0 {
 		limit = defaultMaxInFlight
@@ -80,6 +114,8 @@ func HandlerFor(g Gatherer, opts HandlerOpts) http.Handler {
 type handler struct {
 	gatherer Gatherer
 	opts     HandlerOpts
+	codings  []*coding     // in order of preference
+	offers   []string      // their names
 	slots    chan struct{} // holds one for each scrape being served; nil: no limit
 }
 
@@ -92,9 +128,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("ember: method %s is not allowed here, only GET and HEAD", r.Method), http.StatusMethodNotAllowed)
 		return
 	}
-	encoding := negotiateEncoding(r.Header.Values("Accept-Encoding"), !h.opts.DisableCompression)
+	format, ok := negotiateFormat(r.Header["Accept"], h.opts.OpenMetrics2)
+	if !ok {
+		http.Error(w, fmt.Sprintf("ember: all formats are excluded by Accept %q", r.Header["Accept"]), http.StatusNotAcceptable)
+		return
+	}
+	encoding := negotiateEncoding(r.Header["Accept-Encoding"], h.offers)
 	if encoding == notAcceptable {
-		http.Error(w, fmt.Sprintf("ember: none of gzip and identity is acceptable by Accept-Encoding %q", r.Header.Values("Accept-Encoding")), http.StatusNotAcceptable)
+		http.Error(w, fmt.Sprintf("ember: none of %s is acceptable by Accept-Encoding %q", strings.Join(append(slices.Clip(h.offers), "identity"), ", "), r.Header["Accept-Encoding"]), http.StatusNotAcceptable)
 		return
 	}
 	if h.slots != nil {
@@ -112,7 +153,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	collecting, cancelCollecting := leaveTime(ctx)
 	defer cancelCollecting()
 
-	s := prepare(collecting, h.gatherer, request{})
+	q := request{escaping: format.escaping()}
+	if r.URL.RawQuery != "" {
+		q.names = r.URL.Query()["name[]"]
+	}
+	s := prepare(collecting, h.gatherer, q)
 	if r.Context().Err() != nil {
 		abort(w, r) // nobody is there any more
 	}
@@ -120,16 +165,28 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, s.err.Error(), http.StatusInternalServerError)
 		return
 	}
-	header.Set("Content-Type", FormatText.ContentType())
-	if encoding == gzipped {
-		header.Set("Content-Encoding", "gzip")
+	header.Set("Content-Type", format.ContentType())
+	if encoding != identity {
+		header.Set("Content-Encoding", h.offers[encoding])
 	}
 	if r.Method == http.MethodHead {
 		return
 	}
-	if err := send(ctx, w, s, encoding); err != nil {
+	if h.opts.Created {
+		format = format.WithCreated()
+	}
+	if err := h.send(ctx, newStallWriter(w, r), s, format, encoding); err != nil {
 		abort(w, r)
 	}
+}
+
+// send writes a scrape until ctx is done.
+func (h *handler) send(ctx context.Context, w *stallWriter, s *scrape, f Format, encoding int) error {
+	defer w.done()
+	if encoding == identity {
+		return s.encode(ctx, w, f)
+	}
+	return h.codings[encoding].compress(w, func(w io.Writer) error { return s.encode(ctx, w, f) })
 }
 
 // abort ends a response so that nobody takes what was sent for the whole. The server
@@ -181,30 +238,4 @@ func scrapeTimeout(header string) time.Duration {
 		return 0
 	}
 	return time.Duration(seconds * float64(time.Second))
-}
-
-var gzipWriters = sync.Pool{New: func() any {
-	// The level that costs least; higher ones save little on metrics.
-	w, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
-	if err != nil {
-		panic(err) // the level is a constant
-	}
-	return w
-}}
-
-// send writes a scrape until ctx is done.
-func send(ctx context.Context, w io.Writer, s *scrape, encoding encodingOffer) error {
-	if encoding == identity {
-		return s.encode(ctx, w, FormatText)
-	}
-	z := gzipWriters.Get().(*gzip.Writer)
-	z.Reset(w)
-	defer func() {
-		z.Reset(io.Discard) // let go of w
-		gzipWriters.Put(z)
-	}()
-	if err := s.encode(ctx, z, FormatText); err != nil {
-		return err
-	}
-	return z.Close()
 }

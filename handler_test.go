@@ -137,7 +137,7 @@ func TestHandlerNegotiatesEncoding(t *testing.T) {
 			switch tc.want {
 			case "none":
 				require.Equal(t, http.StatusNotAcceptable, w.Code)
-				require.Equal(t, fmt.Sprintf("ember: none of gzip and identity is acceptable by Accept-Encoding %q\n", tc.accept), w.Body.String())
+				require.Equal(t, fmt.Sprintf("ember: none of gzip, identity is acceptable by Accept-Encoding %q\n", tc.accept), w.Body.String())
 			case "gzip":
 				require.Equal(t, "gzip", w.Header().Get("Content-Encoding"))
 				require.Equal(t, "# TYPE x gauge\nx 0\n", gunzip(t, w.Body))

@@ -48,7 +48,7 @@ func (o HistogramOpts) define(labels []string) *layout {
 	d.shape = fmt.Sprint("buckets ", l.bounds)
 	if o.Native != nil {
 		l.native = o.Native.define(d)
-		d.shape += fmt.Sprint(" and native buckets ", *l.native)
+		d.shape += fmt.Sprint(" and native buckets ", l.native)
 	}
 	return l
 }

@@ -20,29 +20,35 @@ import (
 //
 // See https://prometheus.io/docs/specs/native_histograms/.
 type NativeOpts struct {
-	// Factor is by how much one bucket's bound may exceed the one before. The largest
-	// factor of the form 2^(2^-n) that is not above it is taken, for n from -4 to 8:
-	// 1.0027, 1.0054, 1.0108, 1.0218, 1.0443, 1.0905, 1.1892, 1.4142, 2, 4, 16, 256
-	// or 65536. Zero means 1.1, which is 1.0905: quantiles are within 5 %.
+	// Factor is how many times one bucket's bound may be the one before: the smaller,
+	// the finer. What is taken is the largest factor of the form 2^(2^-n), n from -4
+	// to 8, that is not above it, or the smallest one that there is. Rounded up, they
+	// are 1.0028, 1.0055, 1.0109, 1.0219, 1.0443, 1.0906, 1.1893, 1.4143, 2, 4, 16,
+	// 256 and 65536. Zero means 1.1, hence 1.0906: quantiles are within 5 %.
 	Factor float64
 
 	// ZeroThreshold is up to which distance from zero observations count as zero.
 	// Zero means 2^-128, negative zero alone.
 	ZeroThreshold float64
 
-	// MaxBuckets is how many buckets there may be, not counting zero's. Zero means
-	// 160, negative no limit. To stay within it, the buckets next to zero are counted
-	// as zero as long as MaxZeroThreshold allows it, and after that the resolution is
-	// halved, which makes one bucket of two: as often as it takes.
+	// MaxBuckets is how many buckets each series may have, not counting zero's. Zero
+	// means 160, negative no limit. To stay within it, the buckets next to zero are
+	// counted as zero as long as MaxZeroThreshold allows it, and after that the
+	// resolution is halved, which makes one bucket of two: as often as it takes, down
+	// to the factor 65536, where even values of all magnitudes take at most 264.
 	MaxBuckets int
 
-	// MaxZeroThreshold is how far ZeroThreshold may grow. Zero: not at all.
+	// MaxZeroThreshold is how far ZeroThreshold may grow, if there are too many
+	// buckets. Zero means not at all.
 	MaxZeroThreshold float64
 
-	// ResetAfter is when to begin anew with the original resolution, if it was given
-	// up: right after the first scrape that comes at least so long after the
-	// beginning. Everything is exposed before it is set to zero, and the created
-	// timestamp says when that was, as after a restart. Zero means never.
+	// ResetAfter is when a series begins anew with its original resolution and
+	// ZeroThreshold, if it had to give them up: right after the first scrape, in any
+	// format, that comes at least so long after its beginning. The scrape still has
+	// everything. Then all is set to zero, classic buckets, sum and count too, and the
+	// created timestamp says when that was, as after a restart. With several scrapers
+	// each but one misses what came after its own scrape before. Reading by Count, Sum,
+	// Collect and Gather never does this. Zero means never.
 	ResetAfter time.Duration
 }
 
@@ -55,20 +61,20 @@ const (
 // nativeShape is what all children of a native histogram share.
 type nativeShape struct {
 	scale            native.Scale
-	maxBuckets       int // 0: no limit
+	maxBuckets       int // negative: no limit
 	maxZeroThreshold float64
 	resetAfter       time.Duration
 }
 
 // define checks o, and leaves what is wrong with it to Register.
 func (o NativeOpts) define(d *definition) *nativeShape {
-	s := &nativeShape{maxBuckets: max(o.MaxBuckets, 0), maxZeroThreshold: o.MaxZeroThreshold, resetAfter: o.ResetAfter}
+	s := &nativeShape{maxBuckets: max(o.MaxBuckets, -1), maxZeroThreshold: o.MaxZeroThreshold, resetAfter: o.ResetAfter}
 	factor := o.Factor
 	switch {
 	case factor == 0:
 		factor = defaultNativeFactor
 	case !(factor > 1) || isInf(factor, 1):
-		d.fail(fmt.Errorf("ember: %s: the native Factor (%g) must be above 1", d, factor))
+		d.fail(fmt.Errorf("ember: %s: the native Factor (%g) must be a number above 1", d, factor))
 		factor = defaultNativeFactor
 	}
 	s.scale.Schema = native.SchemaOf(factor)
@@ -85,7 +91,7 @@ func (o NativeOpts) define(d *definition) *nativeShape {
 		s.maxBuckets = defaultMaxBuckets
 	}
 	if !(o.MaxZeroThreshold >= 0) || isInf(o.MaxZeroThreshold, 1) || o.MaxZeroThreshold > 0 && o.MaxZeroThreshold < s.scale.ZeroThreshold {
-		d.fail(fmt.Errorf("ember: %s: the native MaxZeroThreshold (%g) must be at least the ZeroThreshold (%g)", d, o.MaxZeroThreshold, s.scale.ZeroThreshold))
+		d.fail(fmt.Errorf("ember: %s: the native MaxZeroThreshold (%g) must be a number, at least the ZeroThreshold (%g)", d, o.MaxZeroThreshold, s.scale.ZeroThreshold))
 		s.maxZeroThreshold = 0
 	}
 	if o.ResetAfter < 0 {
@@ -93,6 +99,11 @@ func (o NativeOpts) define(d *definition) *nativeShape {
 		s.resetAfter = 0
 	}
 	return s
+}
+
+// String returns the options that s was made of, with what they were taken for.
+func (s *nativeShape) String() string {
+	return fmt.Sprintf("%+v", NativeOpts{native.UpperBound(1, s.scale.Schema), s.scale.ZeroThreshold, s.maxBuckets, s.maxZeroThreshold, s.resetAfter})
 }
 
 // nativeState is the native part of a histogram. Each shard of the histogram's block

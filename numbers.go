@@ -23,6 +23,9 @@ func appendFloat(b []byte, v float64) []byte {
 // appendRealFloat is appendFloat for readers that take only what has a point or an
 // exponent for a float, as OpenMetrics 1.0.0 has it.
 func appendRealFloat(b []byte, v float64) []byte {
+	if n := int64(v); float64(n) == v && n < 1e6 && n > -1e6 && (n != 0 || !math.Signbit(v)) {
+		return append(strconv.AppendInt(b, n, 10), '.', '0')
+	}
 	start := len(b)
 	b = appendFloat(b, v)
 	for _, c := range b[start:] {

@@ -30,6 +30,7 @@ type protobufEncoder struct {
 
 	shared []byte   // the part's shared labels, as fields of a Metric
 	fields [][]byte // of each label of the part's children, as fields of a LabelPair; nil if the text says them
+	gaps   []int    // what stands before each value in a child's text, in bytes
 	slab   []byte   // where fields are
 
 	positive, negative nativeSpans
@@ -239,6 +240,7 @@ func (e *protobufEncoder) part(p *partInfo) {
 	if p.def == nil {
 		return
 	}
+	e.gaps = p.def.syntax.Gaps()
 	for _, name := range p.def.Labels {
 		start := len(e.slab)
 		e.slab = appendField(e.slab, pbPairName, e.label(name))
@@ -259,30 +261,42 @@ func (e *protobufEncoder) metric(labels string) int {
 	e.begun()
 	at := e.start(pbFamilyMetric)
 	e.buf = append(e.buf, e.shared...)
+	if len(e.fields) > 0 && labels != "" && strings.IndexByte(labels, '\\') < 0 {
+		// A child whose values stand in its text as they are.
+		for i, name := range e.fields {
+			labels = labels[e.gaps[i]:]
+			end := strings.IndexByte(labels, '"')
+			e.pair(name, labels[:end])
+			labels = labels[end:]
+		}
+		return at
+	}
 	for i := 0; labels != ""; i++ {
 		var name, value string
 		name, value, labels = childmap.NextPair(labels)
+		label := e.start(pbMetricLabel)
 		if i < len(e.fields) {
-			e.pair(pbMetricLabel, e.fields[i], value)
+			e.buf = append(e.buf, e.fields[i]...)
 		} else {
-			e.plainPair(pbMetricLabel, name, value)
+			e.unescaped(pbPairName, name)
 		}
+		e.unescaped(pbPairValue, value)
+		e.stop(label)
 	}
 	return at
 }
 
-// pair writes a LabelPair whose name is a field already. The value may be escaped.
-func (e *protobufEncoder) pair(tag byte, name []byte, value string) {
-	at := e.start(tag)
+// pair writes a LabelPair whose name is a field already. Most are short enough for
+// lengths of one byte.
+func (e *protobufEncoder) pair(name []byte, value string) {
+	if size := len(name) + 2 + len(value); size < 0x80 {
+		b := append(append(e.buf, pbMetricLabel, byte(size)), name...)
+		e.buf = append(append(b, pbPairValue, byte(len(value))), value...)
+		return
+	}
+	at := e.start(pbMetricLabel)
 	e.buf = append(e.buf, name...)
-	e.unescaped(pbPairValue, value)
-	e.stop(at)
-}
-
-func (e *protobufEncoder) plainPair(tag byte, name, value string) {
-	at := e.start(tag)
-	e.unescaped(pbPairName, name)
-	e.unescaped(pbPairValue, value)
+	e.text(pbPairValue, value)
 	e.stop(at)
 }
 
@@ -343,7 +357,10 @@ func (e *protobufEncoder) exemplarFields(x *exemplar) {
 	for labels := x.labels; labels != ""; {
 		var name, value string
 		name, value, labels = childmap.NextPair(labels)
-		e.plainPair(pbExemplarLabel, name, value)
+		label := e.start(pbExemplarLabel)
+		e.unescaped(pbPairName, name)
+		e.unescaped(pbPairValue, value)
+		e.stop(label)
 	}
 	e.buf = binary.LittleEndian.AppendUint64(append(e.buf, pbExemplarValue), math.Float64bits(x.value))
 	if x.at != 0 {

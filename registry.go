@@ -48,7 +48,7 @@ type Registry struct {
 
 // registryState is shared by a registry and its sub-registries.
 type registryState struct {
-	log       func() *slog.Logger
+	logger    atomic.Pointer[slog.Logger]    // nil: slog.Default()
 	exemplars atomic.Pointer[exemplarSource] // nil: none
 
 	mu       sync.Mutex
@@ -83,7 +83,8 @@ type registration struct {
 	run collectorRun // of a collector
 }
 
-// RegistryOption changes what NewRegistry returns.
+// RegistryOption changes what NewRegistry returns, or a registry that exists: see
+// Configure.
 type RegistryOption func(*registryState)
 
 // WithLogger makes a registry report failing collectors to l instead of
@@ -91,16 +92,22 @@ type RegistryOption func(*registryState)
 func WithLogger(l *slog.Logger) RegistryOption {
 	return func(s *registryState) {
 		if l != nil {
-			s.log = func() *slog.Logger { return l }
+			s.logger.Store(l)
 		}
 	}
+}
+
+func (s *registryState) log() *slog.Logger {
+	if l := s.logger.Load(); l != nil {
+		return l
+	}
+	return slog.Default()
 }
 
 // NewRegistry returns a registry in which nothing is registered. It exposes
 // nothing until something is.
 func NewRegistry(options ...RegistryOption) *Registry {
 	s := &registryState{
-		log:      slog.Default,
 		families: make(map[string]*family),
 		claimed:  make(map[string][]string),
 		failures: make(map[string]uint64),
@@ -113,6 +120,18 @@ func NewRegistry(options ...RegistryOption) *Registry {
 		s.claim(f)
 	}
 	return &Registry{registryState: s}
+}
+
+// Configure applies options to a registry that exists, such as the default one:
+//
+//	ember.Default().Configure(ember.WithExemplarSource(traceOf))
+//
+// They hold from now on, also for what was registered before. A sub-registry shares
+// them with the registry that it is a view of.
+func (r *Registry) Configure(options ...RegistryOption) {
+	for _, o := range options {
+		o(r.registryState)
+	}
 }
 
 // Sub returns a view of r that puts prefix before the name of everything

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -241,7 +240,7 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 	}
 
 	called := make(map[instrument][]calledSeries)
-	m := merger{r: r, request: q, families: make(map[string]*scrapeFamily), owners: make(map[string]*registration)}
+	m := merger{r: r, request: q, names: make(nameSet), families: make(map[string]*scrapeFamily), owners: make(map[string]*registration)}
 	var failures []error
 	jobs := collect(ctx, regs)
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -263,9 +262,11 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 			f.parts[i].called = called[f.parts[i].instrument]
 		}
 	}
-	collected := slices.Collect(maps.Values(m.families))
-	shadow(collected)
-	all := append(instruments, collected...)
+	all := instruments
+	for _, f := range m.families {
+		f.shadowed = m.names.shadow(f.familyInfo)
+		all = append(all, f)
+	}
 	if r.parent == nil {
 		all = append(all, r.own(q)...)
 	}
@@ -280,6 +281,7 @@ type merger struct {
 	request  request
 	families map[string]*scrapeFamily // by full name; the points of each in order
 	owners   map[string]*registration // of the names that undescribed families may write
+	names    nameSet                  // of all families, also those that the request does not want
 }
 
 func (m *merger) add(j *job) error {
@@ -309,6 +311,7 @@ func (m *merger) add(j *job) error {
 		}
 	}
 	for i, f := range families {
+		m.names[escapeName(f.Name)] = true
 		if !m.request.wants(f.Name, f.Kind) {
 			continue
 		}
@@ -337,22 +340,14 @@ type losses struct {
 	exemplars [flaws]uint64 // how many
 }
 
-// shadow marks the counters that are called, without _total, as another family is.
-func shadow(families []*scrapeFamily) {
-	var names map[string]bool
-	for _, f := range families {
-		base, ok := totalOf(f.written())
-		if f.kind != metric.Counter || !ok {
-			continue
-		}
-		if names == nil {
-			names = make(map[string]bool, len(families))
-			for _, f := range families {
-				names[f.written()] = true
-			}
-		}
-		f.shadowed = names[base]
-	}
+// nameSet holds written names of families.
+type nameSet map[string]bool
+
+// shadow reports whether f is a counter and another family is called as it is without
+// _total.
+func (s nameSet) shadow(f *familyInfo) bool {
+	base, ok := totalOf(f.written())
+	return ok && f.kind == metric.Counter && s[base]
 }
 
 // totalOf returns what OpenMetrics calls the family of a counter, if its name ends

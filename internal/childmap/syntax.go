@@ -34,6 +34,10 @@ func NewSyntax(names []string) *Syntax {
 	return s
 }
 
+// Gaps returns how many bytes stand before each value in a text: before the first
+// one, and between its predecessor and each other one. It must not be changed.
+func (s *Syntax) Gaps() []int { return s.gaps }
+
 // render returns the text for values, and whether they stand in it unchanged.
 func (s *Syntax) render(values []string) (text string, plain bool) {
 	size := s.size
