@@ -1,14 +1,16 @@
 # Everything that CI runs is `make check`. Each module has its own go.mod.
 MODULES := . benchmarks
+# Its judges require modules that cannot all be resolved, so it cannot be tidied.
+JUDGES := conformance
 
 GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: check format vet test budgets benchonce fuzz bench bench-check vuln
+.PHONY: check format vet test budgets benchonce conformance fuzz bench bench-check vuln
 
 ## check: what must hold before a change lands
-check: format vet test budgets benchonce vuln
+check: format vet test budgets benchonce conformance vuln
 
 ## format: no file that gofumpt would change, no go.mod that go mod tidy would
 format:
@@ -17,7 +19,7 @@ format:
 
 ## vet: go vet and staticcheck, on 64 and 32 bits, and on the other systems
 vet:
-	@set -e; for m in $(MODULES); do (cd $$m && go vet ./... && $(STATICCHECK) ./...); done
+	@set -e; for m in $(MODULES) $(JUDGES); do (cd $$m && go vet ./... && $(STATICCHECK) ./...); done
 	GOARCH=386 go vet ./...
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
@@ -38,8 +40,12 @@ budgets:
 benchonce:
 	cd benchmarks && go test -run '^$$' -bench . -benchtime 1x ./...
 
+## conformance: what is written, judged by parsers and a server that were not written here
+conformance:
+	cd conformance && go test -shuffle=on ./...
+
 ## fuzz: each fuzz target for FUZZTIME
-FUZZTIME ?= 20s
+FUZZTIME ?= 60s
 fuzz:
 	@set -e; for p in $$(go list ./...); do \
 		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
