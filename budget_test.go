@@ -6,6 +6,7 @@ package ember_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -15,6 +16,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -50,6 +52,10 @@ type every struct {
 	gauge      *ember.Gauge
 	histogram  *ember.Histogram
 	many       *ember.Histogram
+	native     *ember.Histogram
+	both       *ember.Histogram
+	coarse     *ember.Histogram
+	states     *ember.StateSet
 	summary    *ember.Summary
 	quantiles  *ember.Summary
 	counters   [5]*ember.CounterVec
@@ -64,6 +70,10 @@ func newEvery() *every {
 		gauge:     ember.NewGauge(ember.GaugeOpts{Name: "g"}),
 		histogram: ember.NewHistogram(ember.HistogramOpts{Name: "h"}),
 		many:      ember.NewHistogram(ember.HistogramOpts{Name: "m", Buckets: ember.LinearBuckets(0, 1, 100)}),
+		native:    ember.NewHistogram(ember.HistogramOpts{Name: "n", Native: &ember.NativeOpts{}}),
+		both:      ember.NewHistogram(ember.HistogramOpts{Name: "b", Native: &ember.NativeOpts{}, Buckets: ember.DefBuckets}),
+		coarse:    ember.NewHistogram(ember.HistogramOpts{Name: "o", Native: &ember.NativeOpts{MaxBuckets: 10}}),
+		states:    ember.NewStateSet(ember.StateSetOpts{Name: "t"}, "on", "off"),
 		summary:   ember.NewSummary(ember.SummaryOpts{Name: "s"}),
 		quantiles: ember.NewSummary(ember.SummaryOpts{Name: "q", Quantiles: []float64{0.5, 0.99}, MaxAge: time.Hour}),
 	}
@@ -97,6 +107,10 @@ func TestUpdatesDoNotAllocate(t *testing.T) {
 		"Histogram.Observe":           func() { e.histogram.Observe(0.2) },
 		"Histogram.Observe, +Inf":     func() { e.histogram.Observe(math.Inf(1)) },
 		"Histogram.Observe, many":     func() { e.many.Observe(50) },
+		"Histogram.Observe, native":   func() { e.native.Observe(0.2) },
+		"Histogram.Observe, both":     func() { e.both.Observe(0.2) },
+		"Histogram.Observe, range":    func() { e.native.Observe(math.Ldexp(1, int(v)&63-32)); v++ },
+		"Histogram.Observe, coarse":   func() { e.coarse.Observe(math.Ldexp(1, int(v)&63-32)); v++ },
 		"Histogram.ObserveDuration":   func() { e.histogram.ObserveDuration(time.Second) },
 		"Histogram.Start, Stop":       func() { defer e.histogram.Start().Stop() },
 		"Histogram.Start, no defer":   func() { t := e.histogram.Start(); t.Stop() },
@@ -109,6 +123,40 @@ func TestUpdatesDoNotAllocate(t *testing.T) {
 		"Summary.Time":                func() { e.summary.Time(func() { v++ }) },
 		"Summary.Observe, quantiles":  func() { e.quantiles.Observe(0.2) },
 		"Summary.Observe, wide range": func() { e.quantiles.Observe(math.Ldexp(1, int(v)&63-32)); v++ },
+		"StateSet.Set":                func() { e.states.Set("on", true) },
+		"StateSet.Switch":             func() { e.states.Switch("off") },
+	} {
+		t.Run(name, func(t *testing.T) { requireNoAllocations(t, f) })
+	}
+}
+
+// What has exemplars costs no more until it has one, and between two of them.
+func TestExemplarsDoNotAllocateUnlessKept(t *testing.T) {
+	ctx := withTrace("a")
+	labels := trace("a")
+	instruments := func(reg *ember.Registry) (*ember.Counter, *ember.Histogram, *ember.Histogram) {
+		return reg.NewCounter(ember.CounterOpts{Name: "c_total"}),
+			reg.NewHistogram(ember.HistogramOpts{Name: "h"}),
+			reg.NewHistogram(ember.HistogramOpts{Name: "n", Native: &ember.NativeOpts{}})
+	}
+	lone := ember.NewCounter(ember.CounterOpts{Name: "c_total"})
+	c, h, n := instruments(ember.NewRegistry())
+	sc, sh, sn := instruments(ember.NewRegistry(ember.WithExemplarSource(traceOf)))
+	oc, _, _ := instruments(ember.NewRegistry(ember.WithExemplarSource(func(context.Context) ember.Labels { return nil })))
+	for name, f := range map[string]func(){
+		"IncContext, not registered":      func() { lone.IncContext(ctx) },
+		"IncContext, no source":           func() { c.IncContext(ctx) },
+		"AddContext, no source":           func() { c.AddContext(ctx, 0.5) },
+		"ObserveContext, no source":       func() { h.ObserveContext(ctx, 0.5) },
+		"ObserveContext, native, no such": func() { n.ObserveContext(ctx, 0.5) },
+		"IncContext, not due":             func() { sc.IncContext(ctx) },
+		"ObserveContext, not due":         func() { sh.ObserveContext(ctx, 0.5) },
+		"ObserveContext, native, not due": func() { sn.ObserveContext(ctx, 0.5) },
+		"IncWithExemplar, not due":        func() { sc.IncWithExemplar(labels) },
+		"ObserveWithExemplar, not due":    func() { sh.ObserveWithExemplar(0.5, labels) },
+		"IncWithExemplar, built, not due": func() { sc.IncWithExemplar(ember.Labels{"trace_id": "b"}) },
+		"IncWithExemplar, nil":            func() { c.IncWithExemplar(nil) },
+		"IncContext, none found":          func() { oc.IncContext(ctx) },
 	} {
 		t.Run(name, func(t *testing.T) { requireNoAllocations(t, f) })
 	}
@@ -203,13 +251,20 @@ func TestCurriedLookupsDoNotAllocate(t *testing.T) {
 	}
 }
 
-// A scrape allocates the same few times however many series there are.
+// A scrape allocates the same few times however many series there are, whatever is
+// written of them.
 func TestScrapesDoNotAllocatePerSeries(t *testing.T) {
 	for name, fill := range map[string]func(reg *ember.Registry, n int){
 		"counters": func(reg *ember.Registry, n int) {
-			v := reg.NewCounterVec(ember.CounterOpts{Name: "x_total", Help: "Help."}, "a", "b")
+			v := reg.NewCounterVec(ember.CounterOpts{Name: "x_seconds_total", Help: "Help.", Unit: "seconds"}, "a", "b")
 			for i := range n {
 				v.With(strconv.Itoa(i), "\n").Add(float64(i) * 1.25)
+			}
+		},
+		"counters with exemplars": func(reg *ember.Registry, n int) {
+			v := reg.NewCounterVec(ember.CounterOpts{Name: "x_total", Help: "Help."}, "a")
+			for i := range n {
+				v.With(strconv.Itoa(i)).AddWithExemplar(1, ember.Labels{"trace_id": strconv.Itoa(i), "x": "\n"})
 			}
 		},
 		"gauges": func(reg *ember.Registry, n int) {
@@ -218,10 +273,55 @@ func TestScrapesDoNotAllocatePerSeries(t *testing.T) {
 				v.With(strconv.Itoa(i)).Set(1 / float64(i))
 			}
 		},
+		"names that are not classic": func(reg *ember.Registry, n int) {
+			v := reg.Sub("sub.", ember.Labels{"z.z": "\n"}).NewGaugeVec(ember.GaugeOpts{Name: "x.y", Help: "Help.", ConstLabels: ember.Labels{"c c": "\""}}, "a.b", "c", "é")
+			for i := range n {
+				v.With(strconv.Itoa(i), "plain", "\"\\").Set(1e9)
+			}
+		},
+		"long values": func(reg *ember.Registry, n int) {
+			v := reg.NewGaugeVec(ember.GaugeOpts{Name: "x", Help: "Help."}, "a", "b")
+			for i := range n {
+				v.With(strconv.Itoa(i), strings.Repeat("\\", i%200)).Set(float64(i))
+			}
+		},
 		"histograms": func(reg *ember.Registry, n int) {
 			v := reg.NewHistogramVec(ember.HistogramOpts{Name: "x", Help: "Help."}, "a")
 			for i := range n {
 				v.With(strconv.Itoa(i)).Observe(float64(i) / 7)
+			}
+		},
+		"histograms with exemplars": func(reg *ember.Registry, n int) {
+			v := reg.NewHistogramVec(ember.HistogramOpts{Name: "x", Help: "Help.", Buckets: []float64{1, 2}}, "a.b")
+			for i := range n {
+				h := v.With(strconv.Itoa(i))
+				h.ObserveWithExemplar(float64(i%4), ember.Labels{"id": strconv.Itoa(i)})
+				h.ObserveWithExemplar(3, ember.Labels{"id": "\""})
+			}
+		},
+		"native histograms": func(reg *ember.Registry, n int) {
+			v := reg.NewHistogramVec(ember.HistogramOpts{Name: "x", Help: "Help.", Native: &ember.NativeOpts{}}, "a")
+			for i := range n {
+				h := v.With(strconv.Itoa(i))
+				for j := range 5 {
+					h.Observe(float64(i%100*j-20) / 7)
+				}
+				h.ObserveWithExemplar(float64(i%100), ember.Labels{"id": strconv.Itoa(i)})
+			}
+		},
+		"native and classic buckets": func(reg *ember.Registry, n int) {
+			v := reg.NewHistogramVec(ember.HistogramOpts{Name: "x", Help: "Help.", Buckets: []float64{1, 2}, Native: &ember.NativeOpts{ZeroThreshold: -1}}, "a.b")
+			for i := range n {
+				if i%10 > 0 { // some are empty
+					v.With(strconv.Itoa(i)).ObserveWithExemplar(float64(i%100), ember.Labels{"id": strconv.Itoa(i)})
+				}
+				v.With(strconv.Itoa(i))
+			}
+		},
+		"infos": func(reg *ember.Registry, n int) {
+			i := reg.NewInfo(ember.InfoOpts{Name: "x_info"}, ember.Labels{"a": strconv.Itoa(n)})
+			if err := i.Set(ember.Labels{"b": strconv.Itoa(n)}); err != nil {
+				panic(err)
 			}
 		},
 		"summaries": func(reg *ember.Registry, n int) {
@@ -239,24 +339,58 @@ func TestScrapesDoNotAllocatePerSeries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it would empty the pools
-			var want float64
+			want := make(map[string]float64)
 			for _, n := range []int{10, 1000, 50_000} {
 				reg := ember.NewRegistry()
 				fill(reg, n)
-				got := testing.AllocsPerRun(3, func() {
-					if err := ember.WriteText(io.Discard, reg); err != nil {
-						t.Fatal(err)
+				for format, f := range formats {
+					got := testing.AllocsPerRun(1, func() {
+						if err := ember.Write(io.Discard, reg, f); err != nil {
+							t.Fatal(err)
+						}
+					})
+					if _, ok := want[format]; !ok {
+						want[format] = got
 					}
-				})
-				t.Logf("%d series: %g allocations", n, got)
-				if want == 0 {
-					want = got
+					// Whatever else the process does may allocate too.
+					require.InDelta(t, want[format], got, 5, "%d series, %s", n, format)
 				}
-				require.Equal(t, want, got, "%d series", n)
 			}
-			require.LessOrEqual(t, want, 30.0)
+			for format, got := range want {
+				require.LessOrEqual(t, got, 30.0, format)
+			}
 		})
 	}
+}
+
+// A scrape takes little memory, however much it writes: also in protobuf, where a
+// family stands behind its length and buffers grow to hold it. Much of this is the
+// growing, and only the first scrape pays for it.
+func TestScrapesTakeLittleMemory(t *testing.T) {
+	reg := ember.NewRegistry()
+	v := reg.NewHistogramVec(ember.HistogramOpts{Name: "x", Help: "Help.", Native: &ember.NativeOpts{}, Buckets: ember.DefBuckets}, "a", "b.c")
+	for i := range 20_000 {
+		v.With(strconv.Itoa(i), "\n").Observe(float64(i))
+	}
+	for name, f := range formats {
+		runtime.GC() // empties the pools
+		runtime.GC()
+		var before, after runtime.MemStats
+		var size countingWriter
+		runtime.ReadMemStats(&before)
+		require.NoError(t, ember.Write(&size, reg, f))
+		runtime.ReadMemStats(&after)
+		require.Greater(t, int(size), 2<<20, name)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(3<<19), name)
+	}
+}
+
+// countingWriter counts what is written.
+type countingWriter int
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	*w += countingWriter(len(p))
+	return len(p), nil
 }
 
 // What each series costs is also in the benchmarks; these are the types alone.
@@ -286,6 +420,51 @@ func TestBytesPerSeries(t *testing.T) {
 	require.LessOrEqual(t, perSeries, 260.0)
 	require.Greater(t, perSeries, 100.0, "something was not measured")
 	require.Equal(t, n, v.Len())
+}
+
+// What a native histogram costs grows with the range of its values, not with their
+// number.
+func TestBytesPerNativeHistogram(t *testing.T) {
+	const n = 5000
+	for _, tc := range []struct {
+		name string
+		most float64
+		fill func(h *ember.Histogram)
+	}{
+		{"idle", 300, func(*ember.Histogram) {}},
+		{"one value", 700, func(h *ember.Histogram) { h.Observe(1) }},
+		{"latencies, 10 ms to 1 s", 1300, func(h *ember.Histogram) {
+			for i := range 100 {
+				h.Observe(0.01 * math.Pow(100, float64(i)/100))
+			}
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			v := ember.NewHistogramVec(ember.HistogramOpts{Name: "x", Native: &ember.NativeOpts{}}, "path")
+			before := heap()
+			for i := range n {
+				tc.fill(v.With(strconv.Itoa(i)))
+			}
+			perSeries := float64(heap()-before) / n
+			t.Logf("%.0f bytes", perSeries)
+			require.LessOrEqual(t, perSeries, tc.most)
+			require.Greater(t, perSeries, 100.0, "something was not measured")
+			require.Equal(t, n, v.Len())
+		})
+	}
+}
+
+// Buckets are made fewer where they are counted, not only in scrapes.
+func TestNativeBudgetIsOneOfMemory(t *testing.T) {
+	h := ember.NewHistogram(ember.HistogramOpts{Name: "x", Native: &ember.NativeOpts{Factor: 1.0001, MaxBuckets: 20}})
+	before := heap()
+	for i := range 200_000 {
+		h.Observe(math.Exp(float64(i%1000-500) + float64(i)/1e6))
+	}
+	grown := heap() - before
+	t.Logf("%d bytes", grown)
+	require.LessOrEqual(t, grown, int64(20_000))
+	require.Equal(t, uint64(200_000), h.Count())
 }
 
 func registryOf(t *testing.T, c ember.Collector) *ember.Registry {

@@ -33,22 +33,34 @@ func checkDesc(d *metric.Desc) error {
 		return err
 	}
 	for _, l := range d.ConstLabels {
-		if d.Kind == metric.StateSet && escapeLabel(l.Name) == escapeLabel(d.Name) {
+		if _, ok := alike(l.Name, d.Name); ok && d.Kind == metric.StateSet {
 			return fmt.Errorf("ember: %s: the label name %q is reserved for the state", describe(d), l.Name)
 		}
 		if !utf8.ValidString(l.Value) {
 			return fmt.Errorf("ember: %s: the value %q of label %q is not valid UTF-8", describe(d), l.Value, l.Name)
 		}
 	}
-	return checkLabelNames(d, labelNames(d))
+	names := labelNames(d)
+	if d.Kind == metric.StateSet && !slices.Contains(names, d.Name) {
+		names = append(names, d.Name)
+	}
+	return checkLabelNames(d, names)
 }
 
 // checkUnit refuses units of what has none, in OpenMetrics.
 func checkUnit(d *metric.Desc) error {
 	if d.Unit != "" && (d.Kind == metric.Info || d.Kind == metric.StateSet) {
-		return fmt.Errorf("ember: %s has the unit %q, but a %v has none", describe(d), d.Unit, d.Kind)
+		return fmt.Errorf("ember: %s has the unit %q, but %s has none", describe(d), d.Unit, withArticle(d.Kind))
 	}
 	return nil
+}
+
+// withArticle returns "a counter", but "an info".
+func withArticle(k metric.Kind) string {
+	if k == metric.Info || k == metric.Unknown {
+		return "an " + k.String()
+	}
+	return "a " + k.String()
 }
 
 func checkName(d *metric.Desc) error {
@@ -56,12 +68,18 @@ func checkName(d *metric.Desc) error {
 	case d.Kind == metric.StateSet && strings.Contains(d.Name, ":"):
 		return fmt.Errorf("ember: %s: the name is that of a label too, which must not contain a colon", describe(d))
 	case d.Name == "":
-		return fmt.Errorf("ember: a %v without a name", d.Kind)
+		return fmt.Errorf("ember: %s without a name", withArticle(d.Kind))
 	case !utf8.ValidString(d.Name):
 		return fmt.Errorf("ember: the %v name %q is not valid UTF-8", d.Kind, d.Name)
+	case strings.ContainsAny(d.Name, unwritable):
+		return fmt.Errorf("ember: the %v name %q has a NUL, CR or LF, which not all formats can write", d.Kind, d.Name)
 	}
 	return nil
 }
+
+// unwritable are characters that stand in no name: readers take a NUL for the end, and
+// OpenMetrics 2.0.0 excludes the ends of lines.
+const unwritable = "\x00\r\n"
 
 // labelNames returns all label names of d, the constant ones first.
 func labelNames(d *metric.Desc) []string {
@@ -77,14 +95,17 @@ var reservedLabels = map[metric.Kind]string{metric.Histogram: "le", metric.Gauge
 
 func checkLabelNames(d *metric.Desc, names []string) error {
 	for i, name := range names {
+		_, isName := alike(name, "__name__")
 		switch {
 		case name == "":
 			return fmt.Errorf("ember: %s: an empty label name", describe(d))
 		case !utf8.ValidString(name):
 			return fmt.Errorf("ember: %s: the label name %q is not valid UTF-8", describe(d), name)
+		case strings.ContainsAny(name, unwritable):
+			return fmt.Errorf("ember: %s: the label name %q has a NUL, CR or LF, which not all formats can write", describe(d), name)
 		case strings.HasPrefix(name, "__"):
 			return fmt.Errorf("ember: %s: the label name %q starts with \"__\", which is reserved", describe(d), name)
-		case escapeLabel(name) == "__name__":
+		case isName:
 			return fmt.Errorf("ember: %s: the label name %q is written \"__name__\", which is the metric's name", describe(d), name)
 		case name == reservedLabels[d.Kind]:
 			return fmt.Errorf("ember: %s: the label name %q is reserved in a %v", describe(d), name, d.Kind)
@@ -93,13 +114,8 @@ func checkLabelNames(d *metric.Desc, names []string) error {
 			if earlier == name {
 				return fmt.Errorf("ember: %s: the label name %q stands twice", describe(d), name)
 			}
-			if classic(name, false) && classic(earlier, false) {
-				continue
-			}
-			for e := range Escaping(escapings) {
-				if s := escapeTo(name, e, false); s == escapeTo(earlier, e, false) {
-					return fmt.Errorf("ember: %s: the label names %q and %q are both written %q", describe(d), earlier, name, s)
-				}
+			if both, ok := alike(earlier, name); ok {
+				return fmt.Errorf("ember: %s: the label names %q and %q are both written %q", describe(d), earlier, name, both)
 			}
 		}
 	}
@@ -143,7 +159,7 @@ func claims(name string, kind metric.Kind) []string {
 		return writtenNames(name, kind)
 	}
 	var all []string
-	for _, spelled := range spellMetric(name) {
+	for _, spelled := range spellings(name) {
 		for _, n := range writtenNames(spelled, kind) {
 			if !slices.Contains(all, n) {
 				all = append(all, n)
@@ -175,12 +191,14 @@ func writtenNames(name string, kind metric.Kind) []string {
 	return []string{name}
 }
 
-// samples returns the names that a family writes in the text format, escaped.
+// samples returns the names of a family and of the samples that it cannot do without
+// in some format.
 func samples(name string, kind metric.Kind) []string {
-	name = escapeName(name)
 	switch kind {
-	case metric.Histogram, metric.GaugeHistogram:
+	case metric.Histogram:
 		return []string{name, name + "_bucket", name + "_sum", name + "_count"}
+	case metric.GaugeHistogram:
+		return writtenNames(name, kind)
 	case metric.Summary:
 		return []string{name, name + "_sum", name + "_count"}
 	}
@@ -193,11 +211,13 @@ func samples(name string, kind metric.Kind) []string {
 type siblings map[string]string // full names by sample name
 
 func (s siblings) add(name string, kind metric.Kind) error {
-	for _, w := range samples(name, kind) {
-		if other, ok := s[w]; ok && other != name {
-			return fmt.Errorf("ember: %v %q collides with %q of the same collector: both write %q", kind, name, other, w)
+	for _, spelled := range spellings(name) {
+		for _, w := range samples(spelled, kind) {
+			if other, ok := s[w]; ok && other != name {
+				return fmt.Errorf("ember: %v %q collides with %q of the same collector: both write %q", kind, name, other, w)
+			}
+			s[w] = name
 		}
-		s[w] = name
 	}
 	return nil
 }
@@ -306,11 +326,17 @@ func checkValue(f *metric.Family, p *metric.Point) error {
 			return fmt.Errorf("ember: %s has no label %q, which must name the state", series(), f.Name)
 		}
 	}
-	if t := p.Time; !t.IsZero() && (t.Before(time.Unix(0, 0)) || t.Year() > 9999) {
+	if t := p.Time; !t.IsZero() && (t.Before(time.Unix(0, 0)) || t.UTC().Year() > 9999) {
 		return fmt.Errorf("ember: %s has the time %v, which is not between the years 1970 and 9999", series(), t)
+	}
+	if t := p.Created; !t.IsZero() && !countable(t) {
+		return fmt.Errorf("ember: %s began at %v, which is not between the years 1678 and 2262", series(), t)
 	}
 	return nil
 }
+
+// countable reports whether a time can be counted in nanoseconds.
+func countable(t time.Time) bool { return time.Unix(0, t.UnixNano()).Equal(t) }
 
 // checkNative returns what is wrong with native buckets.
 func checkNative(d *metric.Desc, p *metric.Point) error {
@@ -333,7 +359,9 @@ func checkNative(d *metric.Desc, p *metric.Point) error {
 			if least, most := native.Index(math.SmallestNonzeroFloat64, n.Schema), native.Index(math.Inf(1), n.Schema); b.Index < least || b.Index > most {
 				return fmt.Errorf("ember: %s: native bucket %d must be between %d and %d", describe(d), b.Index, least, most)
 			}
-			sum += b.Count
+			if sum += b.Count; sum < b.Count {
+				return fmt.Errorf("ember: %s: the native buckets count more than 2^64 observations", describe(d))
+			}
 		}
 	}
 	if sum != p.Count {

@@ -48,9 +48,13 @@ func (c *clock) arm(length time.Duration) uint64 {
 	}
 }
 
+// armed reports whether a timer is set.
+func (c *clock) armed() bool { return c.state.Load()&1 != 0 }
+
 // advance brings the clock up to date if a period has ended, and leaves setting the
 // next timer to the next look. It returns the present period. Who reads values calls
-// it too, so that a timer that never fires delays little.
+// it too, so that a timer that never fires (one of a testing/synctest bubble that has
+// ended) delays little.
 func (c *clock) advance(length time.Duration) uint64 {
 	now := uint64(max(time.Since(c.start), 0) / length)
 	for {

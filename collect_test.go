@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -88,6 +89,9 @@ func TestCollectorFails(t *testing.T) {
 	point := func(kind metric.Kind, p metric.Point) func(context.Context, *metric.Sink) error {
 		return write(func(out *metric.Sink) { out.Add(&metric.Desc{Name: "x", Kind: kind}, p) })
 	}
+	native := func(n metric.Native) func(context.Context, *metric.Sink) error {
+		return point(metric.Histogram, metric.Point{Count: 2, Native: &n})
+	}
 	for name, tc := range map[string]struct {
 		collect func(context.Context, *metric.Sink) error
 		want    string
@@ -127,6 +131,28 @@ func TestCollectorFails(t *testing.T) {
 		"less than all":    {point(metric.Histogram, metric.Point{Count: 2, Buckets: []metric.Bucket{{UpperBound: math.Inf(1), Count: 1}}}), `ember: histogram "x": bucket 0 (+Inf) counts 1 of 2 observations`},
 		"quantile 50":      {point(metric.Summary, metric.Point{Quantiles: []metric.Quantile{{Quantile: 50}}}), `ember: summary "x": the quantile 50 must be between 0 and 1`},
 		"quantiles mixed":  {point(metric.Summary, metric.Point{Quantiles: []metric.Quantile{{Quantile: 0.9}, {Quantile: 0.5}}}), `ember: summary "x": quantile 1 (0.5) must be above quantile 0 (0.9)`},
+		"unit of an info": {write(func(out *metric.Sink) {
+			out.Add(&metric.Desc{Name: "x", Unit: "s", Kind: metric.Info}, metric.Point{Value: 1})
+		}), `ember: info "x" has the unit "s", but an info has none`},
+		"state with colon": {write(func(out *metric.Sink) { out.Add(&metric.Desc{Name: "x:y", Kind: metric.StateSet}, metric.Point{}) }), `ember: stateset "x:y": the name is that of a label too, which must not contain a colon`},
+		"name by dots":     {write(func(out *metric.Sink) { out.Gauge("x", "", 1, label("éname☃", "")) }), `ember: gauge "x": the label name "éname☃" is written "__name__", which is the metric's name`},
+		"labels alike":     {write(func(out *metric.Sink) { out.Gauge("x", "", 1, label("a.b", ""), label("a_dot_b", "")) }), `ember: gauge "x": the label names "a.b" and "a_dot_b" are both written "a_dot_b"`},
+		"siblings by dots": {write(func(out *metric.Sink) { out.Gauge("a.b", "", 1); out.Gauge("a_dot_b", "", 1) }), `ember: gauge "a_dot_b" collides with "a.b" of the same collector: both write "a_dot_b"`},
+		"le":               {point(metric.GaugeHistogram, metric.Point{Labels: []metric.Label{label("le", "1")}}), `ember: gaugehistogram "x": the label name "le" is reserved in a gaugehistogram`},
+		"schema low":       {native(metric.Native{Schema: -5}), `ember: histogram "x": the schema -5 must be between -4 and 8`},
+		"schema high":      {native(metric.Native{Schema: 9}), `ember: histogram "x": the schema 9 must be between -4 and 8`},
+		"threshold NaN":    {native(metric.Native{ZeroThreshold: math.NaN()}), `ember: histogram "x": the zero threshold NaN must be a number that is not negative`},
+		"threshold below":  {native(metric.Native{ZeroThreshold: -1}), `ember: histogram "x": the zero threshold -1 must be a number that is not negative`},
+		"threshold +Inf":   {native(metric.Native{ZeroThreshold: math.Inf(1)}), `ember: histogram "x": the zero threshold +Inf must be a number that is not negative`},
+		"native mixed up":  {native(metric.Native{Positive: []metric.NativeBucket{{Index: 2}, {Index: 1}}}), `ember: histogram "x": native bucket 1 must be above native bucket 2`},
+		"native twice":     {native(metric.Native{Negative: []metric.NativeBucket{{Index: 2}, {Index: 2}}}), `ember: histogram "x": native bucket 2 must be above native bucket 2`},
+		"native too low":   {native(metric.Native{Positive: []metric.NativeBucket{{Index: -1075}}}), `ember: histogram "x": native bucket -1075 must be between -1074 and 1025`},
+		"native too high":  {native(metric.Native{Schema: 8, Negative: []metric.NativeBucket{{Index: 1}, {Index: 262146}}}), `ember: histogram "x": native bucket 262146 must be between -274944 and 262145`},
+		"native overflow":  {native(metric.Native{Positive: []metric.NativeBucket{{Index: 1, Count: math.MaxUint64}, {Index: 2, Count: 3}}}), `ember: histogram "x": the native buckets count more than 2^64 observations`},
+		"native miscounted": {
+			native(metric.Native{ZeroCount: 1, Positive: []metric.NativeBucket{{Index: 1, Count: 2}}, Negative: []metric.NativeBucket{{Index: 1, Count: 4}}}),
+			`ember: histogram "x": the native buckets count 7 of 2 observations`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -150,6 +176,198 @@ func TestCollectorFails(t *testing.T) {
 			require.Contains(t, log.String(), "collector=ember_test.custom")
 		})
 	}
+}
+
+// A value that no series of its kind can have costs that series alone.
+func TestCollectorWritesBadValues(t *testing.T) {
+	states := []metric.Label{label("x", "on")}
+	for name, tc := range map[string]struct {
+		kind metric.Kind
+		p    metric.Point
+		want string
+	}{
+		"counter NaN":       {metric.Counter, metric.Point{Value: math.NaN()}, `ember: x is NaN, which no counter can be`},
+		"counter negative":  {metric.Counter, metric.Point{Value: -1, Labels: []metric.Label{label("a.b", "\n")}}, `ember: x{a_b="\n"} is -1, which no counter can be`},
+		"info of 2":         {metric.Info, metric.Point{Value: 2}, `ember: x is 2, but an info is always 1`},
+		"info of NaN":       {metric.Info, metric.Point{Value: math.NaN()}, `ember: x is NaN, but an info is always 1`},
+		"state of 0.5":      {metric.StateSet, metric.Point{Value: 0.5, Labels: states}, `ember: x{x="on"} is 0.5, but a state is 1 or 0`},
+		"state of NaN":      {metric.StateSet, metric.Point{Value: math.NaN(), Labels: states}, `ember: x{x="on"} is NaN, but a state is 1 or 0`},
+		"state set's label": {metric.StateSet, metric.Point{Value: 1, Labels: []metric.Label{label("state", "on")}}, `ember: x{state="on"} has no label "x", which must name the state`},
+		"before 1970":       {metric.Gauge, metric.Point{Time: time.UnixMilli(-1).UTC()}, `ember: x has the time 1969-12-31 23:59:59.999 +0000 UTC, which is not between the years 1970 and 9999`},
+		"after 9999":        {metric.Histogram, metric.Point{Time: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, `ember: x has the time 10000-01-01 00:00:00 +0000 UTC, which is not between the years 1970 and 9999`},
+		"began in 1677":     {metric.Counter, metric.Point{Created: time.Date(1677, 1, 1, 0, 0, 0, 0, time.UTC)}, `ember: x began at 1677-01-01 00:00:00 +0000 UTC, which is not between the years 1678 and 2262`},
+		"began in 2263":     {metric.Gauge, metric.Point{Created: time.Date(2263, 1, 1, 0, 0, 0, 0, time.UTC)}, `ember: x began at 2263-01-01 00:00:00 +0000 UTC, which is not between the years 1678 and 2262`},
+		"after 9999 in UTC": {metric.Summary, metric.Point{Time: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -3600))}, `ember: x has the time 9999-12-31 23:00:00 -0100 -0100, which is not between the years 1970 and 9999`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
+			bad := true
+			reg.MustRegister(&custom{func(_ context.Context, out *metric.Sink) error {
+				out.Gauge("before", "", 1)
+				if bad {
+					out.Add(&metric.Desc{Name: "x", Kind: tc.kind}, tc.p)
+				}
+				out.Add(&metric.Desc{Name: "x", Kind: tc.kind}, metric.Point{Value: 1, Labels: []metric.Label{label("x", "good")}})
+				out.Gauge("y", "", 2)
+				return nil
+			}})
+			failures := "# HELP ember_collector_errors_total Scrapes in which a collector or a callback failed, so that its series were missing.\n" +
+				"# TYPE ember_collector_errors_total counter\nember_collector_errors_total{collector=\"ember_test.custom\"} 1\n"
+			got, err := exposed(reg)
+			require.EqualError(t, err, "ember: collector ember_test.custom: "+tc.want)
+			rest, ok := strings.CutPrefix(got, "# TYPE before gauge\nbefore 1\n"+failures)
+			require.True(t, ok, got)
+
+			bad = false // what is left is what would be without it
+			require.Equal(t, "# TYPE before gauge\nbefore 1\n"+failures+rest, text(t, reg))
+
+			g := foreign{families: []*metric.Family{family("x", tc.kind, tc.p), family("y", metric.Gauge, metric.Point{})}}
+			got, err = exposed(g)
+			require.EqualError(t, err, tc.want)
+			require.Equal(t, "# TYPE y gauge\ny 0\n", got)
+		})
+	}
+}
+
+// A value just within what its kind can have is exposed.
+func TestCollectorWritesExtremeValues(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind metric.Kind
+		p    metric.Point
+		want string
+	}{
+		"counter infinite": {metric.Counter, metric.Point{Value: math.Inf(1)}, "x +Inf"},
+		"counter -0":       {metric.Counter, metric.Point{Value: math.Copysign(0, -1)}, "x -0"},
+		"state -0":         {metric.StateSet, metric.Point{Value: math.Copysign(0, -1), Labels: []metric.Label{label("x", "")}}, `x{x=""} -0`},
+		"1970":             {metric.Gauge, metric.Point{Time: time.Unix(0, 0)}, "x 0 0"},
+		"9999 in UTC":      {metric.Gauge, metric.Point{Time: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).In(time.FixedZone("", 3600))}, "x 0 253402300799000"},
+		"lowest native":    {metric.Histogram, metric.Point{Count: 1, Native: &metric.Native{Positive: []metric.NativeBucket{{Index: -1074, Count: 1}}}}, "x_count 1"},
+		"highest native":   {metric.Histogram, metric.Point{Count: 1, Native: &metric.Native{Schema: -4, Negative: []metric.NativeBucket{{Index: 65, Count: 1}}}}, "x_count 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := ember.NewRegistry()
+			reg.MustRegister(point(metric.Desc{Name: "x", Kind: tc.kind}, tc.p))
+			require.Contains(t, text(t, reg), "\n"+tc.want+"\n")
+		})
+	}
+}
+
+// To readers, a label without a value is not there.
+func TestCollectorsSeriesDifferInValues(t *testing.T) {
+	for name, tc := range map[string]struct {
+		series [][]metric.Label
+		want   string // empty: they differ
+	}{
+		"no labels, and one without a value": {[][]metric.Label{nil, {label("a", "")}}, `ember: x and x{a=""} are one series: a label without a value is none`},
+		"different ones without a value":     {[][]metric.Label{{label("a", "1"), label("b", "")}, {label("a", "1"), label("c", "")}}, `ember: x{a="1",b=""} and x{a="1",c=""} are one series: a label without a value is none`},
+		"with and without a value":           {[][]metric.Label{{label("a", "")}, {label("a", "1")}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
+			reg.MustRegister(collectFunc(func(out *metric.Sink) {
+				for _, labels := range tc.series {
+					out.Gauge("x", "", 1, labels...)
+				}
+			}))
+			_, err := exposed(reg)
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
+
+// An exemplar that no format can have is dropped and counted; its series is exposed.
+func TestCollectorWritesBadExemplars(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("☃", n) }
+	for name, tc := range map[string]struct {
+		labels []metric.Label
+		reason string // empty: it is exposed
+	}{
+		"128 characters":    {[]metric.Label{label("trace", long(120)), label("b", "12")}, ""},
+		"129 characters":    {[]metric.Label{label("trace", long(120)), label("b", "123")}, "too_long"},
+		"a long name":       {[]metric.Label{label(strings.Repeat("x", 129), "")}, "too_long"},
+		"name not classic":  {[]metric.Label{label("trace.id", "1")}, "label_name"},
+		"name with a colon": {[]metric.Label{label("trace:id", "1")}, "label_name"},
+		"no name":           {[]metric.Label{label("", "1")}, "label_name"},
+		"name twice":        {[]metric.Label{label("a", "1"), label("b", ""), label("a", "1")}, "label_name"},
+		"not UTF-8":         {[]metric.Label{label("a", "\xff")}, "label_value"},
+		"a NUL":             {[]metric.Label{label("a", "x\x00")}, "label_value"},
+		"a time long ago":   {nil, "time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				x := &metric.Exemplar{Labels: tc.labels, Time: time.Unix(1, 0)}
+				if tc.reason == "time" {
+					x.Time = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
+				}
+				families := func(out *metric.Sink, x *metric.Exemplar) {
+					out.Add(&metric.Desc{Name: "x_total", Kind: metric.Counter}, metric.Point{Value: 1, Exemplar: x})
+					out.Add(&metric.Desc{Name: "h", Kind: metric.Histogram}, metric.Point{Count: 1, Buckets: []metric.Bucket{{UpperBound: 1, Count: 1, Exemplar: x}, {UpperBound: math.Inf(1), Count: 1, Exemplar: x}}})
+					n := &metric.Native{ZeroCount: 1}
+					if x != nil {
+						n.Exemplars = []metric.Exemplar{*x}
+					}
+					out.Add(&metric.Desc{Name: "n", Kind: metric.Histogram}, metric.Point{Count: 1, Native: n})
+				}
+				reg := ember.NewRegistry()
+				reg.MustRegister(collectFunc(func(out *metric.Sink) { families(out, x) }))
+				without := ember.NewRegistry()
+				without.MustRegister(collectFunc(func(out *metric.Sink) { families(out, nil) }))
+				for name, f := range formats {
+					got := wire(t, reg, f)
+					if tc.reason == "" {
+						if !strings.HasPrefix(name, "text") {
+							require.NotEqual(t, wire(t, without, f), got, name)
+						}
+						require.NotContains(t, got, "ember_invalid_exemplars")
+					}
+				}
+				if tc.reason == "" {
+					return
+				}
+				scrapes := len(formats) // each with four exemplars
+				require.Equal(t, fmt.Sprintf("# TYPE ember_invalid_exemplars counter\n"+
+					"# HELP ember_invalid_exemplars Exemplars that were dropped because no format can have them.\n"+
+					"ember_invalid_exemplars_total{reason=%q} %d.0\n", tc.reason, 4*scrapes+4)+wire(t, without, ember.FormatOpenMetrics),
+					wire(t, reg, ember.FormatOpenMetrics))
+
+				var out metric.Sink
+				families(&out, x)
+				var b strings.Builder
+				require.EqualError(t, ember.Write(&b, foreign{families: out.Families()}, ember.FormatOpenMetrics), fmt.Sprintf(
+					"ember: 1 exemplars of counter \"x_total\" were dropped: %[1]s\nember: 2 exemplars of histogram \"h\" were dropped: %[1]s\nember: 1 exemplars of histogram \"n\" were dropped: %[1]s", tc.reason))
+				require.Equal(t, wire(t, without, ember.FormatOpenMetrics), b.String())
+			})
+		})
+	}
+}
+
+// Exemplars that are where their kind has none are not looked at, let alone counted.
+func TestCollectorWritesMisplacedExemplars(t *testing.T) {
+	bad := &metric.Exemplar{Labels: []metric.Label{label("", "")}}
+	reg := ember.NewRegistry()
+	reg.MustRegister(collectFunc(func(out *metric.Sink) {
+		buckets := []metric.Bucket{{UpperBound: 1}, {UpperBound: 2, Exemplar: exemplarOf(2)}}
+		out.Add(&metric.Desc{Name: "g", Kind: metric.Gauge}, metric.Point{Exemplar: bad})
+		out.Add(&metric.Desc{Name: "h", Kind: metric.Histogram}, metric.Point{Exemplar: bad, Buckets: buckets})
+		out.Add(&metric.Desc{Name: "s", Kind: metric.Summary}, metric.Point{Exemplar: bad})
+	}))
+	require.Equal(t, `# TYPE g gauge
+g 0.0
+# TYPE h histogram
+h_bucket{le="1.0"} 0
+h_bucket{le="2.0"} 0 # {trace_id="4b\"f9"} 2.0 1700000000.25
+h_bucket{le="+Inf"} 0
+h_count 0
+h_sum 0.0
+# TYPE s summary
+s_count 0
+s_sum 0.0
+# EOF
+`, wire(t, reg, ember.FormatOpenMetrics))
 }
 
 func TestDescribedCollectorMustKeepItsWord(t *testing.T) {

@@ -31,6 +31,10 @@ var (
 		Inc()
 		Add(float64)
 		Value() float64
+		IncWithExemplar(ember.Labels)
+		AddWithExemplar(float64, ember.Labels)
+		IncContext(context.Context)
+		AddContext(context.Context, float64)
 	} = (*ember.Counter)(nil)
 
 	_ interface {
@@ -47,6 +51,24 @@ var (
 
 	_ observer = (*ember.Histogram)(nil)
 	_ observer = (*ember.Summary)(nil)
+
+	_ interface {
+		ObserveWithExemplar(float64, ember.Labels)
+		ObserveContext(context.Context, float64)
+	} = (*ember.Histogram)(nil)
+
+	_ interface {
+		ember.Collector
+		Set(ember.Labels) error
+		Labels() ember.Labels
+	} = (*ember.Info)(nil)
+
+	_ interface {
+		ember.Collector
+		Set(state string, on bool)
+		Switch(state string)
+		On() []string
+	} = (*ember.StateSet)(nil)
 
 	_ interface {
 		Stop() time.Duration
@@ -69,6 +91,8 @@ var (
 	_ func(ember.GaugeOpts) *ember.Gauge                                   = ember.NewGauge
 	_ func(ember.HistogramOpts) *ember.Histogram                           = ember.NewHistogram
 	_ func(ember.SummaryOpts) *ember.Summary                               = ember.NewSummary
+	_ func(ember.InfoOpts, ember.Labels) *ember.Info                       = ember.NewInfo
+	_ func(opts ember.StateSetOpts, states ...string) *ember.StateSet      = ember.NewStateSet
 	_ func(ember.CounterOpts, func() float64) *ember.CounterFunc           = ember.NewCounterFunc
 	_ func(ember.GaugeOpts, func() float64) *ember.GaugeFunc               = ember.NewGaugeFunc
 	_ func(opts ember.CounterOpts, labels ...string) *ember.CounterVec     = ember.NewCounterVec
@@ -80,6 +104,7 @@ var (
 	_ func(minBound, maxBound float64, count int) []float64                = ember.ExponentialBucketsRange
 	_ []float64                                                            = ember.DefBuckets
 	_ func(...ember.RegistryOption) *ember.Registry                        = ember.NewRegistry
+	_ func(func(context.Context) ember.Labels) ember.RegistryOption        = ember.WithExemplarSource
 	_ func() *ember.Registry                                               = ember.Default
 	_ func(ember.Collector) error                                          = ember.Register
 	_ func(...ember.Collector)                                             = ember.MustRegister
@@ -96,6 +121,7 @@ var (
 		Register(ember.Collector) error
 		MustRegister(...ember.Collector)
 		Unregister(ember.Collector) bool
+		Configure(...ember.RegistryOption)
 		Sub(prefix string, labels ember.Labels) *ember.Registry
 		NewCounter(ember.CounterOpts) *ember.Counter
 		NewGauge(ember.GaugeOpts) *ember.Gauge
@@ -103,6 +129,8 @@ var (
 		NewSummary(ember.SummaryOpts) *ember.Summary
 		NewCounterFunc(ember.CounterOpts, func() float64) *ember.CounterFunc
 		NewGaugeFunc(ember.GaugeOpts, func() float64) *ember.GaugeFunc
+		NewInfo(ember.InfoOpts, ember.Labels) *ember.Info
+		NewStateSet(ember.StateSetOpts, ...string) *ember.StateSet
 		NewCounterVec(ember.CounterOpts, ...string) *ember.CounterVec
 		NewGaugeVec(ember.GaugeOpts, ...string) *ember.GaugeVec
 		NewHistogramVec(ember.HistogramOpts, ...string) *ember.HistogramVec
@@ -112,15 +140,32 @@ var (
 	_ interface {
 		Gather() ([]*metric.Family, error)
 	} = ember.Gatherer(nil)
+
+	_ = [...]ember.Format{
+		ember.FormatText, ember.FormatText1, ember.FormatOpenMetrics, ember.FormatOpenMetrics0, ember.FormatOpenMetrics2, ember.FormatProtobuf,
+	}
+	_ = [...]ember.Escaping{ember.EscapingUnderscores, ember.EscapingAllowUTF8, ember.EscapingDots, ember.EscapingValues}
+
+	_ interface {
+		WithEscaping(ember.Escaping) ember.Format
+		WithCreated() ember.Format
+		ContentType() string
+		String() string
+	} = ember.Format(0)
 )
 
 // The options are flat, and zero means the default.
 var (
 	_ = ember.CounterOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: ember.Labels(map[string]string{})}
 	_ = ember.GaugeOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: nil}
-	_ = ember.HistogramOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: nil, Buckets: []float64(nil)}
+	_ = ember.HistogramOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: nil, Buckets: []float64(nil), Native: (*ember.NativeOpts)(nil)}
 	_ = ember.SummaryOpts{
 		Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: nil,
 		Quantiles: []float64(nil), MaxAge: time.Duration(0), AgeBuckets: int(0),
 	}
+	_ = ember.NativeOpts{
+		Factor: float64(0), ZeroThreshold: float64(0), MaxBuckets: int(0), MaxZeroThreshold: float64(0), ResetAfter: time.Duration(0),
+	}
+	_ = ember.InfoOpts{Namespace: "", Subsystem: "", Name: "", Help: "", ConstLabels: nil}
+	_ = ember.StateSetOpts{Namespace: "", Subsystem: "", Name: "", Help: "", ConstLabels: nil}
 )

@@ -93,11 +93,15 @@ func (c *Counter) addFloat(v float64) {
 // IncWithExemplar is AddWithExemplar(1, exemplar).
 func (c *Counter) IncWithExemplar(exemplar Labels) { c.AddWithExemplar(1, exemplar) }
 
-// AddWithExemplar adds v and keeps exemplar, labels that lead to the event, such as
-// the id of its trace, for the formats that have exemplars. A series takes one
-// exemplar about every second. With more than 128 characters in names and values, a
-// name that is not classic or a value that is not UTF-8, it is not kept, but counted
-// in ember_invalid_exemplars_total and logged once. No labels are no exemplar.
+// AddWithExemplar adds v and keeps an exemplar: labels that lead to the event, such as
+// the id of its trace. OpenMetrics and protobuf expose it with v and the time. A series
+// takes the first exemplar in each second, and keeps it until another second has one;
+// the others cost little and are ignored.
+//
+// An exemplar is dropped if its names and values have more than 128 characters
+// together, if a name is not like [a-zA-Z_][a-zA-Z0-9_]* or if a value is not UTF-8. It
+// is counted in ember_invalid_exemplars_total and logged once; v is added all the same.
+// No labels are no exemplar, and a v that Add drops has none.
 func (c *Counter) AddWithExemplar(v float64, exemplar Labels) {
 	c.Add(v)
 	if isTotal(v) {
@@ -109,7 +113,7 @@ func (c *Counter) AddWithExemplar(v float64, exemplar Labels) {
 func (c *Counter) IncContext(ctx context.Context) { c.AddContext(ctx, 1) }
 
 // AddContext adds v, with the exemplar that the registry's WithExemplarSource finds
-// in ctx. In a registry without one, it is Add.
+// in ctx, if it is time for one. Without a source it is Add.
 func (c *Counter) AddContext(ctx context.Context, v float64) {
 	c.Add(v)
 	if source := c.def.source(); source != nil && isTotal(v) {

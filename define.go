@@ -39,7 +39,7 @@ type definition struct {
 	shape   string                       // what else makes two definitions differ: buckets, quantiles
 	err     error                        // what is wrong with it; Register returns it
 
-	registry atomic.Pointer[registryState] // where it was registered last
+	registry atomic.Pointer[registryState] // where it was registered last; nil once it was unregistered there
 	clock    clock                         // of exemplars
 
 	dropped [reasons]atomic.Uint64 // updates that were not applied, by any goroutine

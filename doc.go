@@ -41,6 +41,8 @@
 //   - A [Summary] sums and counts observations. If asked, it also estimates
 //     quantiles in the process itself; those of several processes cannot be
 //     combined.
+//   - An [Info] says something in labels, such as a version.
+//   - A [StateSet] says which of some states are on.
 //
 // A function like [NewCounter] returns an instrument that works at once, and is
 // exposed once it is registered. A method like [Registry.NewCounter] does both,
@@ -73,6 +75,34 @@
 // A series that nobody has counted on yet is not exposed. Calling With once at
 // the start exposes it as zero, so that a rate does not miss its first step.
 //
+// # Native histograms
+//
+// The buckets of a native histogram need no choice: they are exponential, as many as
+// the observations need, and far finer than anybody would list them.
+//
+//	latency := reg.NewHistogram(ember.HistogramOpts{
+//		Name:   "rpc_duration_seconds",
+//		Help:   "Time to answer a call.",
+//		Native: &ember.NativeOpts{},
+//	})
+//
+// Prometheus has to ask for protobuf to get them, which it does if it is told to
+// scrape native histograms. With Buckets as well, the histogram serves everybody while
+// dashboards and alerts move from the one kind to the other.
+//
+// # Exemplars
+//
+// An exemplar leads from a number to one event behind it, by the id of its trace:
+//
+//	latency.ObserveWithExemplar(seconds, ember.Labels{"trace_id": id})
+//
+// A registry that is told once how to find a trace in a context spares repeating that
+// wherever something is counted:
+//
+//	ember.Default().Configure(ember.WithExemplarSource(currentTrace))
+//
+//	latency.ObserveContext(ctx, seconds)
+//
 // # Reading values in tests
 //
 // Instruments can be read, and a registry that a test made for itself shares
@@ -87,7 +117,16 @@
 // # Scraping
 //
 // [Handler] exposes the default registry, [HandlerFor] any [Gatherer], with
-// [HandlerOpts]. A collector that fails, panics or is too late for the scraper's
+// [HandlerOpts]. The scraper chooses among the text formats, OpenMetrics and protobuf,
+// and among the ways to write names that not every reader knows; curl gets text. For
+// anything but HTTP there is [Write]:
+//
+//	ember.Write(os.Stdout, reg, ember.FormatOpenMetrics)
+//
+// A query such as ?name[]=http_requests_total asks for that family alone, and spares
+// collecting others.
+//
+// A collector that fails, panics or is too late for the scraper's
 // deadline costs its own series, not the scrape; ember_collector_errors_total and
 // the log say so. The order of families and series is always the same.
 //

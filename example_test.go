@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -103,6 +104,133 @@ func ExampleHistogram() {
 	// rpc_duration_seconds_bucket{le="+Inf"} 3
 	// rpc_duration_seconds_sum 1.75
 	// rpc_duration_seconds_count 3
+}
+
+// The buckets of a native histogram need no choice. They do not travel in the text
+// format, where only the one for +Inf is there.
+func ExampleNativeOpts() {
+	reg := ember.NewRegistry()
+	latency := reg.NewHistogram(ember.HistogramOpts{
+		Name:   "rpc_duration_seconds",
+		Help:   "Time to answer a call.",
+		Native: &ember.NativeOpts{Factor: 2}, // coarse, to be short here
+	})
+	for _, seconds := range []float64{0, 0.2, 0.25, 0.7, 3} {
+		latency.Observe(seconds)
+	}
+
+	families, err := reg.Gather()
+	if err != nil {
+		panic(err)
+	}
+	native := families[0].Points[0].Native
+	fmt.Println("zero:", native.ZeroCount)
+	for _, b := range native.Positive {
+		fmt.Printf("(%g, %g]: %d\n", math.Pow(2, float64(b.Index-1)), math.Pow(2, float64(b.Index)), b.Count)
+	}
+	ember.WriteText(os.Stdout, reg)
+	// Output:
+	// zero: 1
+	// (0.125, 0.25]: 2
+	// (0.5, 1]: 1
+	// (2, 4]: 1
+	// # HELP rpc_duration_seconds Time to answer a call.
+	// # TYPE rpc_duration_seconds histogram
+	// rpc_duration_seconds_bucket{le="+Inf"} 5
+	// rpc_duration_seconds_sum 4.15
+	// rpc_duration_seconds_count 5
+}
+
+// untimed writes OpenMetrics without the times of exemplars.
+func untimed(reg *ember.Registry) {
+	var text strings.Builder
+	ember.Write(&text, reg, ember.FormatOpenMetrics)
+	for line := range strings.Lines(text.String()) {
+		if i := strings.LastIndexByte(line, ' '); strings.Contains(line, " # {") {
+			line = line[:i] + "\n"
+		}
+		fmt.Print(line)
+	}
+}
+
+func ExampleHistogram_ObserveWithExemplar() {
+	reg := ember.NewRegistry()
+	latency := reg.NewHistogram(ember.HistogramOpts{Name: "rpc_duration_seconds", Buckets: []float64{0.1, 1}})
+
+	latency.Observe(0.05)
+	latency.ObserveWithExemplar(0.7, ember.Labels{"trace_id": "4bf92f3577b34da6"})
+
+	untimed(reg)
+	// Output:
+	// # TYPE rpc_duration_seconds histogram
+	// rpc_duration_seconds_bucket{le="0.1"} 1
+	// rpc_duration_seconds_bucket{le="1.0"} 2 # {trace_id="4bf92f3577b34da6"} 0.7
+	// rpc_duration_seconds_bucket{le="+Inf"} 2
+	// rpc_duration_seconds_count 2
+	// rpc_duration_seconds_sum 0.75
+	// # EOF
+}
+
+// span stands for what a tracing library keeps in contexts.
+type span struct{ TraceID string }
+
+type spanKey struct{}
+
+// The registry knows how to find a trace, so that those who count need not.
+func ExampleWithExemplarSource() {
+	reg := ember.NewRegistry(ember.WithExemplarSource(func(ctx context.Context) ember.Labels {
+		s, ok := ctx.Value(spanKey{}).(span)
+		if !ok {
+			return nil
+		}
+		return ember.Labels{"trace_id": s.TraceID}
+	}))
+	jobs := reg.NewCounter(ember.CounterOpts{Name: "jobs_total", Help: "Jobs finished."})
+
+	jobs.IncContext(context.Background()) // no trace, no exemplar
+	jobs.IncContext(context.WithValue(context.Background(), spanKey{}, span{"4bf92f3577b34da6"}))
+
+	untimed(reg)
+	// Output:
+	// # TYPE jobs counter
+	// # HELP jobs Jobs finished.
+	// jobs_total 2.0 # {trace_id="4bf92f3577b34da6"} 1.0
+	// # EOF
+}
+
+func ExampleInfo() {
+	reg := ember.NewRegistry()
+	leader := reg.NewInfo(ember.InfoOpts{Name: "cluster_leader_info", Help: "Who leads."}, ember.Labels{"node": "a"})
+
+	// The labels change together.
+	if err := leader.Set(ember.Labels{"node": "b", "since": "epoch 7"}); err != nil {
+		panic(err)
+	}
+
+	ember.WriteText(os.Stdout, reg)
+	// Output:
+	// # HELP cluster_leader_info Who leads.
+	// # TYPE cluster_leader_info gauge
+	// cluster_leader_info{node="b",since="epoch 7"} 1
+}
+
+func ExampleStateSet() {
+	reg := ember.NewRegistry()
+	breaker := reg.NewStateSet(ember.StateSetOpts{Name: "breaker_state", Help: "What the circuit breaker does."},
+		"closed", "open", "half_open")
+
+	breaker.Switch("closed")
+	breaker.Switch("open") // and closed no longer
+
+	ember.WriteText(os.Stdout, reg)
+	fmt.Println(breaker.On())
+	// Output:
+	// # HELP breaker_state What the circuit breaker does.
+	// # TYPE breaker_state gauge
+	// breaker_state{breaker_state="closed"} 0
+	// breaker_state{breaker_state="half_open"} 0
+	// breaker_state{breaker_state="open"} 1
+	// [open]
 }
 
 func ExampleSummary() {
@@ -460,9 +588,48 @@ func ExampleWriteText() {
 }
 
 func ExampleFormat() {
-	fmt.Println(ember.FormatText.ContentType())
-	ember.Write(os.Stdout, ember.NewRegistry(), ember.FormatText) // nothing to write
-	// Output: text/plain; version=0.0.4; charset=utf-8; escaping=underscores
+	reg := ember.NewRegistry()
+	reg.NewGauge(ember.GaugeOpts{Name: "queue_age_seconds", Help: "Age of the oldest job.", Unit: "seconds"}).Set(2)
+
+	fmt.Println(ember.FormatOpenMetrics.ContentType())
+	ember.Write(os.Stdout, reg, ember.FormatOpenMetrics)
+	// Output:
+	// application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores
+	// # TYPE queue_age_seconds gauge
+	// # UNIT queue_age_seconds seconds
+	// # HELP queue_age_seconds Age of the oldest job.
+	// queue_age_seconds 2.0
+	// # EOF
+}
+
+func ExampleFormat_WithEscaping() {
+	reg := ember.NewRegistry()
+	reg.NewGaugeVec(ember.GaugeOpts{Name: "queue.length"}, "queue.name").With("mail").Set(3)
+
+	ember.Write(os.Stdout, reg, ember.FormatOpenMetrics.WithEscaping(ember.EscapingAllowUTF8))
+	// Output:
+	// # TYPE "queue.length" gauge
+	// {"queue.length","queue.name"="mail"} 3.0
+	// # EOF
+}
+
+func ExampleEscaping() {
+	reg := ember.NewRegistry()
+	reg.NewGauge(ember.GaugeOpts{Name: "queue.length"}).Set(3)
+
+	for _, e := range []ember.Escaping{
+		ember.EscapingUnderscores, ember.EscapingAllowUTF8, ember.EscapingDots, ember.EscapingValues,
+	} {
+		var text strings.Builder
+		ember.Write(&text, reg, ember.FormatText1.WithEscaping(e))
+		_, line, _ := strings.Cut(text.String(), "\n")
+		fmt.Printf("%-12v %s", e, line)
+	}
+	// Output:
+	// underscores  queue_length 3
+	// allow-utf-8  {"queue.length"} 3
+	// dots         queue_dot_length 3
+	// values       U__queue_2e_length 3
 }
 
 func ExampleHandler() {

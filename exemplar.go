@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"sort"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -40,13 +41,14 @@ type flaw uint8
 const (
 	tooLong flaw = iota
 	badName
-	notUTF8
+	badValue
+	badTime
 	sourcePanicked
 	flaws
 	flawless = flaws
 )
 
-var flawNames = [flaws]string{"too_long", "label_name", "not_utf8", "source_panicked"}
+var flawNames = [flaws]string{"too_long", "label_name", "label_value", "time", "source_panicked"}
 
 // renderExemplar returns labels, which it sorts, as text, or what is wrong with them.
 func renderExemplar(labels []metric.Label) (string, flaw) {
@@ -56,8 +58,8 @@ func renderExemplar(labels []metric.Label) (string, flaw) {
 		switch {
 		case !classic(l.Name, false) || i > 0 && labels[i-1].Name == l.Name:
 			return "", badName
-		case !utf8.ValidString(l.Value):
-			return "", notUTF8
+		case !utf8.ValidString(l.Value) || strings.IndexByte(l.Value, 0) >= 0: // which Prometheus takes for the end
+			return "", badValue
 		}
 		if length += len(l.Name) + utf8.RuneCountInString(l.Value); length > maxExemplarRunes {
 			return "", tooLong
@@ -75,6 +77,9 @@ func newExemplar(x *metric.Exemplar) (*exemplar, flaw) {
 	}
 	e := &exemplar{labels: text, value: x.Value}
 	if !x.Time.IsZero() {
+		if !countable(x.Time) {
+			return nil, badTime
+		}
 		e.at = x.Time.UnixNano()
 	}
 	return e, flawless
@@ -135,8 +140,10 @@ type exemplarSource func(context.Context) Labels
 // WithExemplarSource lets instruments find exemplars in contexts: source returns the
 // labels, such as the ids of the trace and span that ctx carries, or nil if there
 // are none or none that are worth it. It is called by IncContext, AddContext and
-// ObserveContext of what is registered, at most about once a second for each series
-// that found one.
+// ObserveContext of what is registered, by any number of goroutines: once a second for
+// each counter and each bucket, but until it finds an exemplar in that second at every
+// update, so it should be quick. If it panics the update is made without an exemplar,
+// and counted in ember_invalid_exemplars_total. Nil means no source.
 //
 //	ember.NewRegistry(ember.WithExemplarSource(func(ctx context.Context) ember.Labels {
 //		span, ok := tracing.FromContext(ctx)

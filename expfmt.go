@@ -80,8 +80,8 @@ type familyInfo struct {
 	unit    string
 	kind    metric.Kind
 	// shadowed says that another family is called as OpenMetrics would call this
-	// counter, without _total. Only families of one collector may be in each other's
-	// way so.
+	// counter or info, without its suffix, or the line that says when this one began.
+	// Only families of one collector may be in each other's way so.
 	shadowed bool
 }
 

@@ -66,7 +66,11 @@ func (r *Registry) NewGaugeFunc(opts GaugeOpts, f func() float64) *GaugeFunc {
 func (r *Registry) NewInfo(opts InfoOpts, labels Labels) *Info {
 	fresh := NewInfo(opts, labels)
 	i := register(r, fresh)
-	i.now.Store(fresh.now.Load())
+	if i != fresh {
+		if err := i.Set(labels); err != nil {
+			panic(err)
+		}
+	}
 	return i
 }
 

@@ -4,6 +4,7 @@ package ember_test
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"math"
 	"net/http"
@@ -12,7 +13,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/embermetrics/ember"
@@ -86,6 +90,108 @@ func FuzzText(f *testing.F) {
 		x.add(t, want)
 		requireSame(t, x, parseText(t, scrapeOf(t, reg)))
 	})
+}
+
+// FuzzFormats exposes a family of any kind, name, help, unit, labels and value in any
+// format, together with what an own metric, a constant label and an exemplar of any
+// name add. What Register accepts, readers of that format must understand.
+func FuzzFormats(f *testing.F) {
+	f.Add("x_total", "Help.", "a", "b", "trace_id", "4bf9", "", math.Float64bits(1.5), uint8(metric.Counter), uint8(ember.FormatOpenMetrics))
+	f.Add("x_seconds_total", "A \\ \" \n.", "a.b", "\"\\\n", "id", "\"\\\n", "seconds", math.Float64bits(math.NaN()), uint8(metric.Counter), uint8(ember.FormatOpenMetrics2.WithEscaping(ember.EscapingAllowUTF8)))
+	f.Add("x.y", "\xff", "a:b", "\xff\xfe", "a:b", "\xff", "y", uint64(0), uint8(metric.Gauge), uint8(ember.FormatText.WithEscaping(ember.EscapingValues)))
+	f.Add("é\"\n_info", "", "éname☃", "\r\x00", "", "", "", uint64(1), uint8(metric.Info), uint8(ember.FormatProtobuf.WithEscaping(ember.EscapingDots)))
+	f.Add("_info", "", "b", "", "a", strings.Repeat("☃", 127), "", uint64(1), uint8(metric.Info), uint8(ember.FormatOpenMetrics0))
+	f.Add("a.b", "", "a_dot_b", "on", "b", "", "", uint64(1), uint8(metric.StateSet), uint8(ember.FormatOpenMetrics.WithEscaping(ember.EscapingDots)))
+	f.Add("h_seconds", "", "le", strings.Repeat("x", 200), "b", "", "seconds", math.Float64bits(-1), uint8(metric.Histogram), uint8(ember.FormatProtobuf))
+	f.Add("h", "", "a", strings.Repeat("\"", 20000), "b", "c", "h", math.Float64bits(math.Inf(1)), uint8(metric.GaugeHistogram), uint8(ember.FormatOpenMetrics.WithCreated()))
+	f.Add("s", "# EOF", "quantile", "# EOF\n", "b", "c", "", math.Float64bits(5e-324), uint8(metric.Summary), uint8(ember.FormatOpenMetrics2))
+	f.Add("_total", "", "a", "", "b", "c", "total", uint64(1<<63), uint8(metric.Counter), uint8(ember.FormatOpenMetrics))
+	f.Add("1:2", "", "3", "4", "5", "6", "2", uint64(1<<63), uint8(metric.Unknown), uint8(ember.FormatText1.WithEscaping(ember.EscapingAllowUTF8)))
+	f.Add("ember.collector_errors_total", "", "reason", "", "a", "", "", uint64(0), uint8(metric.Gauge), uint8(ember.FormatText))
+	f.Fuzz(func(t *testing.T, name, help, labelName, value, exemplarName, exemplarValue, unit string, bits uint64, kindBits, formatBits uint8) {
+		format := ember.Format(formatBits)
+		if format.ContentType() == "" {
+			t.Skip()
+		}
+		slog.SetDefault(slog.New(slog.DiscardHandler))
+		v := math.Float64frombits(bits)
+		d := metric.Desc{Name: name, Help: help, Unit: unit, Kind: metric.Kind(kindBits) % (metric.StateSet + 1), Labels: []string{labelName}}
+		x := &metric.Exemplar{Labels: []metric.Label{label(exemplarName, exemplarValue)}, Value: v, Time: time.UnixMilli(int64(bits >> 24))}
+		p := metric.Point{Labels: []metric.Label{label(labelName, value)}, Created: time.UnixMilli(int64(bits >> 24)), Exemplar: x}
+		switch d.Kind {
+		case metric.Counter:
+			p.Value = math.Abs(v)
+		case metric.Info:
+			p.Value = 1
+		case metric.StateSet:
+			d.Labels = append(d.Labels, name)
+			p.Labels = append(p.Labels, label(name, value))
+			p.Value = float64(bits % 2)
+		case metric.Histogram, metric.GaugeHistogram:
+			p.Count, p.Sum = bits, v
+			if bits%3 > 0 {
+				p.Native = &metric.Native{Schema: int(bits%13) - 4, Positive: []metric.NativeBucket{{Index: int(bits % 60), Count: bits / 2}}, ZeroCount: bits - bits/2, Exemplars: []metric.Exemplar{*x}}
+			}
+			if bits%3 < 2 && v-v == 0 {
+				p.Buckets = []metric.Bucket{{UpperBound: v, Count: bits / 3, Exemplar: x}}
+			}
+		case metric.Summary:
+			p.Count, p.Sum = bits, v
+			p.Quantiles = []metric.Quantile{{Quantile: 0.5, Value: v}}
+		default:
+			p.Value = v
+		}
+		if bits%5 == 0 {
+			p.Time = time.UnixMilli(int64(bits >> 24))
+		}
+		reg := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
+		reg.NewCounter(ember.CounterOpts{Name: "own"}).Add(-1)
+		var failed error
+		if err := reg.Register(&announced{d, p}); err != nil {
+			require.ErrorContains(t, err, "ember: ")
+			failed = err
+		}
+		// A collector that says nothing before is held to the same at the scrape.
+		wild := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
+		wild.MustRegister(point(d, p))
+		var b strings.Builder
+		if err := ember.Write(&b, wild, format); failed != nil && d.Name != "own" && !strings.HasPrefix(escaped(d.Name), "own") {
+			require.Error(t, err, "though Register says %v", failed)
+		}
+		for _, g := range []ember.Gatherer{reg, wild, ember.Gatherers{wild, reg}} {
+			requireReadable(t, g, format)
+		}
+	})
+}
+
+// requireReadable fails unless somebody else understands what g writes.
+func requireReadable(t testing.TB, g ember.Gatherer, f ember.Format) {
+	t.Helper()
+	var b strings.Builder
+	_ = ember.Write(&b, g, f) // what failed is missing, no more
+	e, kind := ember.EscapingUnderscores, ""
+	for _, escaping := range escapings {
+		if f.WithEscaping(escaping) == f {
+			e = escaping
+		}
+	}
+	kind, _, _ = strings.Cut(f.ContentType(), "; charset")
+	switch kind {
+	case "text/plain; version=0.0.4", "text/plain; version=1.0.0":
+		if e == ember.EscapingAllowUTF8 {
+			parser := expfmt.NewTextParser(model.UTF8Validation)
+			_, err := parser.TextToMetricFamilies(strings.NewReader(b.String()))
+			require.NoError(t, err, "%q", b.String())
+			return
+		}
+		parseText(t, b.String())
+	case "application/openmetrics-text; version=2.0.0":
+		readOpenMetrics(t, b.String(), true, e == ember.EscapingAllowUTF8)
+	case "application/openmetrics-text; version=1.0.0", "application/openmetrics-text; version=0.0.1":
+		readOpenMetrics(t, b.String(), false, e == ember.EscapingAllowUTF8)
+	default:
+		fullExposition(t, fromProto(t, decode(t, b.String())))
+	}
 }
 
 // FuzzGetLabels looks a series up by any values, in every way there is.

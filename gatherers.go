@@ -97,11 +97,11 @@ func (f *owned) merge(other *scrapeFamily, i int, e Escaping) []error {
 	points := copyPoints(f.scrapeFamily, e)
 	index := make(map[string]int, len(points)) // by labels in canonical order
 	for j, p := range points {
-		index[string(appendLabels(nil, tidy(p.Labels), EscapingUnderscores))] = j
+		index[string(appendLabels(nil, tidy(p.Labels, ""), EscapingUnderscores))] = j
 	}
 	var errs []error
 	for _, p := range copyPoints(other, e) {
-		id := string(appendLabels(nil, tidy(p.Labels), EscapingUnderscores))
+		id := string(appendLabels(nil, tidy(p.Labels, ""), EscapingUnderscores))
 		j, taken := index[id]
 		switch {
 		case !taken:
@@ -126,7 +126,7 @@ func copyPoints(f *scrapeFamily, e Escaping) []point {
 	for _, family := range one.snapshot() {
 		for i := range family.Points {
 			p := &family.Points[i]
-			fresh, _ := newPoint(p) // its exemplars were checked before
+			fresh, _ := newPoint(f.kind, p) // its exemplars were checked before
 			fresh.text = string(appendLabels(nil, p.Labels, e))
 			points = append(points, fresh)
 		}
@@ -143,7 +143,8 @@ func prepareForeign(g Gatherer, q request) *scrape {
 		return err
 	}))}
 	s := &scrape{}
-	seen := make(nameSet)
+	seen := make(map[string]bool) // written names
+	all := make(nameSet)
 	names := make(siblings)
 	for _, f := range families {
 		if f == nil {
@@ -173,6 +174,7 @@ func prepareForeign(g Gatherer, q request) *scrape {
 			continue
 		}
 		seen[info.written()] = true
+		all.add(f.Name, f.Kind)
 		if !q.wants(f.Name, f.Kind) {
 			continue
 		}
@@ -180,7 +182,7 @@ func prepareForeign(g Gatherer, q request) *scrape {
 	}
 	sortFamilies(s.families)
 	for _, f := range s.families {
-		f.shadowed = seen.shadow(f.familyInfo)
+		f.shadowed = all.shadow(f.familyInfo)
 	}
 	s.err = errors.Join(errs...)
 	return s

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,9 +104,15 @@ type described struct {
 func (d *described) Describe() []metric.Desc { return d.descs }
 
 func TestHandlerSelectsByName(t *testing.T) {
+	var mu sync.Mutex // for collectors run side by side
 	var calls []string
+	called := func(name string) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls = append(calls, name)
+	}
 	note := func(name string) func() float64 {
-		return func() float64 { calls = append(calls, name); return 1 }
+		return func() float64 { called(name); return 1 }
 	}
 	reg := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
 	reg.NewCounter(ember.CounterOpts{Name: "requests_total"})
@@ -115,12 +122,12 @@ func TestHandlerSelectsByName(t *testing.T) {
 	reg.NewInfo(ember.InfoOpts{Name: "build_info"}, ember.Labels{"v": "1"})
 	reg.MustRegister(
 		&described{custom{func(_ context.Context, out *metric.Sink) error {
-			calls = append(calls, "described")
+			called("described")
 			out.Gauge("described", "", 1)
 			return nil
 		}}, []metric.Desc{{Name: "described", Kind: metric.Gauge}}},
 		&custom{func(_ context.Context, out *metric.Sink) error {
-			calls = append(calls, "undescribed")
+			called("undescribed")
 			out.Gauge("undescribed", "", 1)
 			out.Gauge("other", "", 1)
 			return nil

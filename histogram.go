@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sort"
 	"sync/atomic"
 	"time"
 
@@ -120,8 +119,9 @@ func (h *Histogram) Observe(v float64) {
 	h.block.Release(w)
 }
 
-// ObserveWithExemplar counts v and keeps exemplar, labels that lead to the event,
-// on the terms of Counter.AddWithExemplar: each bucket takes one about every second.
+// ObserveWithExemplar counts v and keeps an exemplar on the terms of
+// Counter.AddWithExemplar, where each bucket has an exemplar of its own. A histogram
+// that has native buckets alone keeps up to 16, of values in different powers of two.
 func (h *Histogram) ObserveWithExemplar(v float64, exemplar Labels) {
 	h.Observe(v)
 	if v == v && len(exemplar) > 0 {
@@ -130,7 +130,7 @@ func (h *Histogram) ObserveWithExemplar(v float64, exemplar Labels) {
 }
 
 // ObserveContext counts v, with the exemplar that the registry's WithExemplarSource
-// finds in ctx. In a registry without one, it is Observe.
+// finds in ctx, if it is time for one. Without a source it is Observe.
 func (h *Histogram) ObserveContext(ctx context.Context, v float64) {
 	h.Observe(v)
 	if source := h.layout.source(); source != nil && v == v {
@@ -281,8 +281,14 @@ func (s *histogramSnapshot) takeExemplars(slots []exemplarSlot) {
 // sortExemplars puts the native exemplars in order of time, since readers append
 // them to a series. The only classic bucket, +Inf's, has the newest.
 func (s *histogramSnapshot) sortExemplars() {
-	if n := len(s.nativeExemplars); n > 0 {
-		sort.SliceStable(s.nativeExemplars, func(i, j int) bool { return s.nativeExemplars[i].at < s.nativeExemplars[j].at })
-		s.exemplars = append(s.exemplars, s.nativeExemplars[n-1])
+	x := s.nativeExemplars
+	// There are few, and package sort would allocate.
+	for i := range x {
+		for j := i; j > 0 && x[j-1].at > x[j].at; j-- {
+			x[j-1], x[j] = x[j], x[j-1]
+		}
+	}
+	if n := len(x); n > 0 {
+		s.exemplars = append(s.exemplars, x[n-1])
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -31,6 +32,9 @@ type InfoOpts struct {
 type Info struct {
 	def *definition
 	now atomic.Pointer[infoLabels]
+
+	mu    sync.Mutex       // of those who change the labels or register the info
+	taken [][]metric.Label // of each registry that it was registered in
 }
 
 // infoLabels are labels at one time, and as they are written. They do not change.
@@ -44,7 +48,7 @@ type infoLabels struct {
 func NewInfo(opts InfoOpts, labels Labels) *Info {
 	i := &Info{def: newDefinition(metric.Info, opts.Namespace, opts.Subsystem, opts.Name, opts.Help, "", opts.ConstLabels, nil)}
 	list := labels.sorted()
-	if err := i.check(list); err != nil {
+	if err := i.check(nil, list); err != nil {
 		i.def.fail(err)
 		list = nil
 	}
@@ -52,20 +56,27 @@ func NewInfo(opts InfoOpts, labels Labels) *Info {
 	return i
 }
 
-// Set replaces the labels. If they cannot be exposed nothing is changed, and the
-// error says why: a bad name or one that is a constant label's. Invalid UTF-8 in
-// values is replaced by U+FFFD.
+// Set replaces all labels but the constant ones, at one moment: there may be others
+// than before. If they cannot be exposed nothing is changed, and the error says why: a
+// bad name, or one that a constant label has, or a label of a sub-registry that the
+// info is in. Invalid UTF-8 in values is replaced by U+FFFD.
 func (i *Info) Set(labels Labels) error {
 	list := labels.sorted()
-	if err := i.check(list); err != nil {
-		return err
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, shared := range append(i.taken, nil) {
+		if err := i.check(shared, list); err != nil {
+			return err
+		}
 	}
 	i.set(list)
 	return nil
 }
 
-func (i *Info) check(list []metric.Label) error {
-	return checkLabelNames(&i.def.Desc, labelNames(&metric.Desc{ConstLabels: slices.Concat(i.def.ConstLabels, list)}))
+// check returns why labels cannot stand beside the constant ones and those of a
+// registry.
+func (i *Info) check(shared, list []metric.Label) error {
+	return checkLabelNames(&i.def.Desc, labelNames(&metric.Desc{ConstLabels: slices.Concat(shared, i.def.ConstLabels, list)}))
 }
 
 func (i *Info) set(list []metric.Label) {

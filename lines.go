@@ -3,6 +3,7 @@
 package ember
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/embermetrics/ember/internal/childmap"
@@ -86,6 +87,20 @@ func (l *lines) series(suffix, labels, extra string) {
 		b = append(b, '}')
 	}
 	l.buf = append(b, ' ')
+}
+
+// last returns where the line stands that series has just written, without its last
+// label, so that alike can copy it.
+func (l *lines) last(extra string) (from, to int) {
+	to = len(l.buf) - len(extra) - len("} ")
+	return bytes.LastIndexByte(l.buf[:to], '\n') + 1, to // no line has a line feed in it
+}
+
+// alike writes a line up to the value like the one from up to to, but for the last
+// label.
+func (l *lines) alike(from, to int, extra string) {
+	b := append(append(l.buf, l.buf[from:to]...), extra...)
+	l.buf = append(b, '}', ' ')
 }
 
 // appendEscaped escapes backslashes and line feeds and, if asked, quotes.

@@ -22,6 +22,15 @@ type spelling [escapings]string
 // spellMetric returns how a metric's name is spelled.
 func spellMetric(name string) spelling { return spell(name, true) }
 
+// spellings returns the different ones of spellMetric, or some of them twice.
+func spellings(name string) []string {
+	s := spellMetric(name)
+	if s[EscapingDots] == name {
+		return s[:1]
+	}
+	return s[:]
+}
+
 func spell(name string, colon bool) spelling {
 	if classic(name, colon) {
 		return spelling{name, name, name, name}
@@ -36,8 +45,19 @@ func spell(name string, colon bool) spelling {
 // escapeName returns a metric's name as it is written with underscores.
 func escapeName(name string) string { return escapeTo(name, EscapingUnderscores, true) }
 
-// escapeLabel returns a label's name as it is written with underscores.
-func escapeLabel(name string) string { return escapeTo(name, EscapingUnderscores, false) }
+// alike returns as what two label names are both written, if some Escaping makes them
+// the same.
+func alike(a, b string) (both string, ok bool) {
+	if classic(a, false) && classic(b, false) {
+		return a, a == b
+	}
+	for e := range Escaping(escapings) {
+		if both = escapeTo(a, e, false); both == escapeTo(b, e, false) {
+			return both, true
+		}
+	}
+	return "", false
+}
 
 // appendLabelName appends a label's name as it stands before the equals sign.
 func appendLabelName(b []byte, name string, e Escaping) []byte {

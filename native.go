@@ -35,7 +35,8 @@ type NativeOpts struct {
 	// means 160, negative no limit. To stay within it, the buckets next to zero are
 	// counted as zero as long as MaxZeroThreshold allows it, and after that the
 	// resolution is halved, which makes one bucket of two: as often as it takes, down
-	// to the factor 65536, where even values of all magnitudes take at most 264.
+	// to the factor 65536. There the limit ends: values of all magnitudes and both
+	// signs take 146 buckets with the default ZeroThreshold, whatever MaxBuckets says.
 	MaxBuckets int
 
 	// MaxZeroThreshold is how far ZeroThreshold may grow, if there are too many
@@ -115,7 +116,7 @@ func (s *nativeShape) String() string {
 // shard gets there when it is held next. To begin anew, a reader takes what is in
 // each shard and leaves it empty: nothing is lost between.
 type nativeState struct {
-	shards []*nativeShard // of each shard of the block; nil: nothing observed
+	shards cell.Beside[nativeShard] // of each shard of the block; nil: nothing observed
 	scale  atomic.Pointer[native.Scale]
 
 	mu      sync.Mutex // of readers, who alone change the following
@@ -131,7 +132,7 @@ type nativeShard struct {
 }
 
 func newNativeState(s *nativeShape, created int64) *nativeState {
-	n := &nativeState{shards: make([]*nativeShard, 1+cell.Stripes()), created: created}
+	n := &nativeState{created: created}
 	n.scale.Store(&s.scale)
 	return n
 }
@@ -139,20 +140,21 @@ func newNativeState(s *nativeShape, created int64) *nativeState {
 // shard returns the buckets of a shard that the caller holds, at the scale that is
 // announced.
 func (n *nativeState) shard(i int) *native.Buckets {
-	s := n.shards[i]
+	at := n.shards.At(i)
+	s := *at
 	if scale := n.scale.Load(); s == nil || s.scale != scale {
-		s = n.rescale(i, scale)
+		s = rescale(at, scale)
 	}
 	return &s.buckets
 }
 
 //go:noinline
-func (n *nativeState) rescale(i int, scale *native.Scale) *nativeShard {
-	s := n.shards[i]
+func rescale(at **nativeShard, scale *native.Scale) *nativeShard {
+	s := *at
 	if s == nil {
 		s = new(nativeShard)
 		s.buckets.Reset(*scale)
-		n.shards[i] = s
+		*at = s
 	}
 	s.scale = scale
 	s.buckets.Rescale(*scale) // which a finer scale does nothing to
@@ -197,7 +199,7 @@ func (h *Histogram) snapshotNative(s *histogramSnapshot, n *nativeState, scrape 
 	}
 	h.block.Read(h.layout.words(), func(i int, w []uint64) {
 		s.add(w)
-		shard := n.shards[i]
+		shard := *n.shards.At(i)
 		if shard == nil {
 			return
 		}

@@ -105,7 +105,7 @@ func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) {
 
 // began writes the line that says when a series began.
 func (e *openMetricsEncoder) began(labels string, t *stamps) {
-	if !e.created || t.created == 0 {
+	if !e.created || t.created == 0 || e.now.shadowed {
 		return
 	}
 	e.line("_created", labels, "")
@@ -114,8 +114,15 @@ func (e *openMetricsEncoder) began(labels string, t *stamps) {
 }
 
 func (e *openMetricsEncoder) histogram(labels string, s *histogramSnapshot) {
+	var from, to int
 	for i, n := range s.buckets {
-		e.line("_bucket", labels, s.le.open[i])
+		le := s.le.open[i]
+		if i == 0 {
+			e.line("_bucket", labels, le)
+			from, to = e.last(le)
+		} else {
+			e.alike(from, to, le)
+		}
 		e.count(n, &s.stamps, s.exemplar(i))
 	}
 	if e.now.kind == metric.GaugeHistogram {

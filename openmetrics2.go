@@ -36,8 +36,8 @@ func (e *openMetrics2Encoder) line(labels string) {
 		if base := strings.TrimSuffix(e.name, "_total"); e.now.hasUnit(e.name) || e.now.kind == metric.Counter && e.now.hasUnit(base) {
 			e.metadata("UNIT", e.now.unit, true)
 		}
-		if e.now.help != "" {
-			e.metadata("HELP", e.now.help, true)
+		if help := strings.TrimRight(e.now.help, "\r"); help != "" { // which must not stand before a line feed
+			e.metadata("HELP", help, true)
 		}
 	}
 	e.series("", labels, "")
@@ -66,8 +66,11 @@ func (e *openMetrics2Encoder) stamps(t *stamps) {
 	if t.timed {
 		b = appendSeconds(append(b, ' '), t.millis)
 	}
-	if t.created != 0 && e.now.kind != metric.GaugeHistogram {
-		b = appendSeconds(append(b, " st@"...), floorMillis(t.created))
+	switch e.now.kind {
+	case metric.Counter, metric.Histogram, metric.Summary:
+		if t.created != 0 {
+			b = appendSeconds(append(b, " st@"...), floorMillis(t.created))
+		}
 	}
 	e.buf = b
 }

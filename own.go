@@ -69,7 +69,15 @@ func (r *Registry) own(q request) []*scrapeFamily {
 			exemplars[flawNames[why]] = n
 		}
 	}
-	count := func(d *definition) {
+	defs := maps.Clone(r.retired)
+	for _, f := range r.families {
+		for _, m := range f.members {
+			if d := m.part.def; d != nil && d.droppedAny() {
+				defs[d] = true // once, in however many views it is
+			}
+		}
+	}
+	for d := range defs {
 		for why, name := range reasonNames {
 			if n := d.dropped[why].Load(); n > 0 {
 				dropped[name] += n
@@ -80,16 +88,6 @@ func (r *Registry) own(q request) []*scrapeFamily {
 				exemplars[name] += n
 			}
 		}
-	}
-	for _, f := range r.families {
-		for _, m := range f.members {
-			if m.part.def != nil {
-				count(m.part.def)
-			}
-		}
-	}
-	for d := range r.retired {
-		count(d)
 	}
 	add(invalidExemplars, "reason", exemplars)
 	add(invalidUpdates, "reason", dropped)

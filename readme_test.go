@@ -65,7 +65,12 @@ func TestTour(t *testing.T) {
 		}
 		return b.String()
 	}
-	examples := flat(readText(t, "example_test.go"))
+	var examples string
+	files, err := filepath.Glob("example*_test.go")
+	require.NoError(t, err)
+	for _, name := range files {
+		examples += flat(readText(t, name))
+	}
 	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, parser.ParseComments)
 	require.NoError(t, err)
 	blocks := 0

@@ -124,7 +124,7 @@ func NewRegistry(options ...RegistryOption) *Registry {
 
 // Configure applies options to a registry that exists, such as the default one:
 //
-//	ember.Default().Configure(ember.WithExemplarSource(traceOf))
+//	ember.Default().Configure(ember.WithExemplarSource(currentTrace))
 //
 // They hold from now on, also for what was registered before. A sub-registry shares
 // them with the registry that it is a view of.
@@ -267,6 +267,14 @@ func (r *Registry) registration(c Collector, d metric.Desc, def *definition) (*r
 // add registers all of regs or none.
 func (r *Registry) add(c Collector, regs []*registration) error {
 	regs[0].parts = len(regs)
+	info, _ := c.(*Info)
+	if info != nil {
+		info.mu.Lock() // Set has to wait until it is known which labels are left
+		defer info.mu.Unlock()
+		if err := info.check(r.labels, info.now.Load().list); err != nil {
+			return err
+		}
+	}
 	names := make(siblings)
 	for _, reg := range regs {
 		reg.first = regs[0]
@@ -297,6 +305,9 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 		if err := r.join(fresh, reg); err != nil {
 			return err
 		}
+	}
+	if info != nil {
+		info.taken = append(info.taken, r.labels)
 	}
 	if d := regs[0].part.def; d != nil {
 		delete(r.retired, d)
@@ -389,8 +400,11 @@ func (r *Registry) Unregister(c Collector) bool {
 	}
 	for _, old := range found {
 		r.leave(old)
-		if d := old.part.def; d != nil && d.droppedAny() {
-			r.retired[d] = true
+		if d := old.part.def; d != nil {
+			d.registry.CompareAndSwap(r.registryState, nil)
+			if d.droppedAny() {
+				r.retired[d] = true
+			}
 		}
 	}
 	r.custom = slices.DeleteFunc(slices.Clone(r.custom), func(o *registration) bool { return slices.Contains(found, o) })

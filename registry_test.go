@@ -34,6 +34,10 @@ func histogram(name string) ember.Collector {
 	return ember.NewHistogram(ember.HistogramOpts{Name: name})
 }
 
+func info(name string) ember.Collector {
+	return ember.NewInfo(ember.InfoOpts{Name: name}, nil)
+}
+
 func summary(name string) ember.Collector {
 	return ember.NewSummary(ember.SummaryOpts{Name: name})
 }
@@ -60,10 +64,25 @@ func TestRegisterRefusesBadDefinitions(t *testing.T) {
 		"help not UTF-8":           {ember.NewGauge(ember.GaugeOpts{Name: "a", Help: "\xff"}), `ember: gauge "a": the help "\xff" is not valid UTF-8`},
 		"unit not UTF-8":           {ember.NewGauge(ember.GaugeOpts{Name: "a", Unit: "\xff"}), `ember: gauge "a": the unit "\xff" is not valid UTF-8`},
 		"empty label":              {labelled("a", ""), `ember: counter "x_total": an empty label name`},
+		"name with a NUL":          {gauge("a\x00"), `ember: the gauge name "a\x00" has a NUL, CR or LF, which not all formats can write`},
+		"name with a line feed":    {gauge("a\nb"), `ember: the gauge name "a\nb" has a NUL, CR or LF, which not all formats can write`},
+		"label with a return":      {labelled("a\r"), `ember: counter "x_total": the label name "a\r" has a NUL, CR or LF, which not all formats can write`},
 		"label not UTF-8":          {labelled("\xff"), `ember: counter "x_total": the label name "\xff" is not valid UTF-8`},
 		"reserved label":           {labelled("__a"), `ember: counter "x_total": the label name "__a" starts with "__", which is reserved`},
 		"label twice":              {labelled("a", "b", "a"), `ember: counter "x_total": the label name "a" stands twice`},
 		"labels written alike":     {labelled("a.b", "a_b"), `ember: counter "x_total": the label names "a.b" and "a_b" are both written "a_b"`},
+		"labels alike with dots":   {labelled("a_dot_b", "a.b"), `ember: counter "x_total": the label names "a_dot_b" and "a.b" are both written "a_dot_b"`},
+		"labels alike with values": {labelled("a.b", "U__a_2e_b"), `ember: counter "x_total": the label names "a.b" and "U__a_2e_b" are both written "U__a_2e_b"`},
+		"labels alike but a colon": {labelled("a:b", "a_b"), `ember: counter "x_total": the label names "a:b" and "a_b" are both written "a_b"`},
+		"name with underscores":    {labelled("é_name__"), `ember: counter "x_total": the label name "é_name__" is written "__name__", which is the metric's name`},
+		"name with dots":           {labelled("éname☃"), `ember: counter "x_total": the label name "éname☃" is written "__name__", which is the metric's name`},
+		"state label":              {ember.NewStateSet(ember.StateSetOpts{Name: "a.b", ConstLabels: ember.Labels{"a_b": "1"}}, "x"), `ember: stateset "a.b": the label name "a_b" is reserved for the state`},
+		"state label with dots":    {ember.NewStateSet(ember.StateSetOpts{Name: "a.b", ConstLabels: ember.Labels{"a_dot_b": "1"}}, "x"), `ember: stateset "a.b": the label name "a_dot_b" is reserved for the state`},
+		"unit of an info":          {describer{{Name: "x_info", Unit: "s", Kind: metric.Info}}, `ember: info "x_info" has the unit "s", but an info has none`},
+		"unit of a state set":      {describer{{Name: "x", Unit: "s", Kind: metric.StateSet}}, `ember: stateset "x" has the unit "s", but a stateset has none`},
+		"le in a gauge histogram":  {describer{{Name: "x", Kind: metric.GaugeHistogram, Labels: []string{"le"}}}, `ember: gaugehistogram "x": the label name "le" is reserved in a gaugehistogram`},
+		"siblings alike with dots": {describer{{Name: "a.b", Kind: metric.Gauge}, {Name: "a_dot_b", Kind: metric.Gauge}}, `ember: gauge "a_dot_b" collides with "a.b" of the same collector: both write "a_dot_b"`},
+		"siblings in OpenMetrics":  {describer{{Name: "x", Kind: metric.GaugeHistogram}, {Name: "x_gsum", Kind: metric.Gauge}}, `ember: gauge "x_gsum" collides with "x" of the same collector: both write "x_gsum"`},
 		"constant and variable":    {ember.NewGaugeVec(ember.GaugeOpts{Name: "x", ConstLabels: ember.Labels{"a": "1"}}, "a"), `ember: gauge "x": the label name "a" stands twice`},
 		"constant label not UTF-8": {ember.NewGauge(ember.GaugeOpts{Name: "x", ConstLabels: ember.Labels{"a": "\xff"}}), `ember: gauge "x": the value "\xff" of label "a" is not valid UTF-8`},
 		"le in a histogram":        {ember.NewHistogramVec(ember.HistogramOpts{Name: "x"}, "le"), `ember: histogram "x": the label name "le" is reserved in a histogram`},
@@ -171,6 +190,78 @@ func TestCollisions(t *testing.T) {
 			histogram("a.b"), gauge("a_b_count"),
 			`ember: gauge "a_b_count" collides with histogram "a.b": both write "a_b_count"`,
 			`ember: histogram "a.b" collides with gauge "a_b_count": both write "a_b_count"`,
+		},
+		"written alike with dots": {
+			gauge("a.b"), gauge("a_dot_b"),
+			`ember: gauge "a_dot_b" collides with gauge "a.b": both write "a_dot_b"`,
+			`ember: gauge "a.b" collides with gauge "a_dot_b": both write "a_dot_b"`,
+		},
+		"written alike with dots, and a suffix": {
+			histogram("a.b"), gauge("a_dot_b_count"),
+			`ember: gauge "a_dot_b_count" collides with histogram "a.b": both write "a_dot_b_count"`,
+			`ember: histogram "a.b" collides with gauge "a_dot_b_count": both write "a_dot_b_count"`,
+		},
+		"written alike with two underscores": {
+			gauge("a☃"), gauge("a__"),
+			`ember: gauge "a__" collides with gauge "a☃": both write "a__"`,
+			`ember: gauge "a☃" collides with gauge "a__": both write "a__"`,
+		},
+		"written alike with values": {
+			gauge("a.b"), gauge("U__a_2e_b"),
+			`ember: gauge "U__a_2e_b" collides with gauge "a.b": both write "U__a_2e_b"`,
+			`ember: gauge "a.b" collides with gauge "U__a_2e_b": both write "U__a_2e_b"`,
+		},
+		"written alike with values, but for _total": {
+			counter("a.b_total"), gauge("U__a_2e_b_"),
+			`ember: gauge "U__a_2e_b_" collides with counter "a.b_total": both write "U__a_2e_b_"`,
+			`ember: counter "a.b_total" collides with gauge "U__a_2e_b_": both write "U__a_2e_b_"`,
+		},
+		"as they are, with a suffix": {
+			summary("a.b"), gauge("a.b_sum"),
+			`ember: gauge "a.b_sum" collides with summary "a.b": both write "a_b_sum"`,
+			`ember: summary "a.b" collides with gauge "a.b_sum": both write "a_b_sum"`,
+		},
+		"quoted, which differ": {gauge(`a"b.c`), gauge(`a\"b.c_`), "", ""},
+		"gauge and info's base": {
+			gauge("x"), info("x_info"),
+			`ember: info "x_info" collides with gauge "x": both write "x"`,
+			`ember: gauge "x" collides with info "x_info": both write "x"`,
+		},
+		"counter's base and info's base": {
+			counter("x_total"), info("x_info"),
+			`ember: info "x_info" collides with counter "x_total": both write "x"`,
+			`ember: counter "x_total" collides with info "x_info": both write "x"`,
+		},
+		"gauge and info's sample of a gauge": {gauge("x_info"), gauge("x"), "", ""},
+		"gauge and info without its suffix":  {gauge("x_info"), info("x"), "", ""},
+		"gauge and summary's created": {
+			gauge("x_created"), summary("x"),
+			`ember: summary "x" collides with gauge "x_created": both write "x_created"`,
+			`ember: gauge "x_created" collides with summary "x": both write "x_created"`,
+		},
+		"created of a counter that has no base": {gauge("x_created"), counter("x"), "", ""},
+		"counter's created and counter's base": {
+			counter("x_created_total"), counter("x_total"),
+			`ember: counter "x_total" collides with counter "x_created_total": both write "x_created"`,
+			`ember: counter "x_created_total" collides with counter "x_total": both write "x_created"`,
+		},
+		"gauge and gauge histogram's gcount": {
+			gauge("x_gcount"),
+			describer{{Name: "x", Kind: metric.GaugeHistogram}},
+			`ember: gaugehistogram "x" collides with gauge "x_gcount": both write "x_gcount"`,
+			`ember: gauge "x_gcount" collides with gaugehistogram "x": both write "x_gcount"`,
+		},
+		"gauge and gauge histogram's sum": {
+			gauge("x_sum"),
+			describer{{Name: "x", Kind: metric.GaugeHistogram}},
+			`ember: gaugehistogram "x" collides with gauge "x_sum": both write "x_sum"`,
+			`ember: gauge "x_sum" collides with gaugehistogram "x": both write "x_sum"`,
+		},
+		"gauge and gauge histogram's created, which has none": {gauge("x_created"), describer{{Name: "x", Kind: metric.GaugeHistogram}}, "", ""},
+		"state set and gauge": {
+			ember.NewStateSet(ember.StateSetOpts{Name: "x"}, "a"), gauge("x"),
+			`ember: "x" has the type gauge, but is registered with the type stateset`,
+			`ember: "x" has the type stateset, but is registered with the type gauge`,
 		},
 		"type": {
 			counter("x"), gauge("x"),

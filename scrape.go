@@ -44,9 +44,9 @@ type point struct {
 	metric.Point
 }
 
-// newPoint returns p with its exemplars, and why others of them were dropped. The
-// labels are left to the caller.
-func newPoint(p *metric.Point) (q point, dropped []flaw) {
+// newPoint returns a point of a kind with its exemplars, and why others of them were
+// dropped. The labels are left to the caller.
+func newPoint(kind metric.Kind, p *metric.Point) (q point, dropped []flaw) {
 	q.Point = *p
 	take := func(x *metric.Exemplar) *exemplar {
 		if x == nil {
@@ -58,25 +58,69 @@ func newPoint(p *metric.Point) (q point, dropped []flaw) {
 		}
 		return e
 	}
-	if p.Exemplar != nil {
-		q.exemplars = []*exemplar{take(p.Exemplar)}
-	}
-	for i := range p.Buckets {
-		if x := take(p.Buckets[i].Exemplar); x != nil {
-			if q.exemplars == nil {
-				q.exemplars = make([]*exemplar, len(p.Buckets)+1)
-			}
-			q.exemplars[i] = x
+	switch kind {
+	case metric.Counter:
+		if x := take(p.Exemplar); x != nil {
+			q.exemplars = []*exemplar{x}
 		}
-	}
-	if p.Native != nil && len(p.Buckets) == 0 {
-		for i := range p.Native.Exemplars {
-			if x := take(&p.Native.Exemplars[i]); x != nil {
+	case metric.Histogram, metric.GaugeHistogram:
+		native := p.Native != nil && len(bounded(p.Buckets)) == 0
+		for i := range p.Buckets {
+			x := take(p.Buckets[i].Exemplar)
+			switch {
+			case x == nil:
+			case native:
 				q.native = append(q.native, x)
+			default:
+				if q.exemplars == nil {
+					q.exemplars = make([]*exemplar, len(p.Buckets)+1)
+				}
+				q.exemplars[i] = x
 			}
 		}
+		if native {
+			for i := range p.Native.Exemplars {
+				if x := take(&p.Native.Exemplars[i]); x != nil {
+					q.native = append(q.native, x)
+				}
+			}
+		}
+	}
+	if dropped != nil {
+		q.forget()
 	}
 	return q, dropped
+}
+
+// forget takes the exemplars that were dropped out of what is gathered, too. What a
+// collector handed over stays as it is.
+func (p *point) forget() {
+	valid := func(x *metric.Exemplar) bool {
+		_, why := newExemplar(x)
+		return why == flawless
+	}
+	if p.Exemplar != nil && !valid(p.Exemplar) {
+		p.Exemplar = nil
+	}
+	p.Buckets = slices.Clone(p.Buckets)
+	for i := range p.Buckets {
+		if x := p.Buckets[i].Exemplar; x != nil && !valid(x) {
+			p.Buckets[i].Exemplar = nil
+		}
+	}
+	if p.Native != nil {
+		n := *p.Native
+		n.Exemplars = slices.DeleteFunc(slices.Clone(n.Exemplars), func(x metric.Exemplar) bool { return !valid(&x) })
+		p.Native = &n
+	}
+}
+
+// bounded returns buckets without the one for +Inf, which is the last if it is there.
+func bounded(buckets []metric.Bucket) []metric.Bucket {
+	if n := len(buckets); n > 0 && isInf(buckets[n-1].UpperBound, 1) {
+		return buckets[:n-1]
+	}
+	return buckets
 }
 
 // stamps returns the times of the point.
@@ -111,6 +155,9 @@ func (s *scrape) write(e encoder) {
 func (p *scrapePart) write(e encoder, kind metric.Kind) {
 	e.part(p.info)
 	if p.instrument != nil {
+		if c := &p.info.def.clock; c.armed() {
+			c.advance(exemplarPeriod)
+		}
 		p.instrument.write(e, p.called)
 		return
 	}
@@ -144,10 +191,7 @@ func (p *scrapePart) write(e encoder, kind metric.Kind) {
 
 // set makes s a snapshot of a collected point.
 func (s *histogramSnapshot) set(p *point) {
-	bounded := p.Buckets
-	if n := len(bounded); n > 0 && isInf(bounded[n-1].UpperBound, 1) {
-		bounded = bounded[:n-1]
-	}
+	bounded := bounded(p.Buckets)
 	s.stamps = p.stamps()
 	s.count, s.sum = p.Count, p.Sum
 	s.buckets = s.buckets[:0]
@@ -296,7 +340,7 @@ func (m *merger) add(j *job) error {
 		if err := names.add(f.Name, f.Kind); err != nil {
 			return err
 		}
-		f.Name = j.reg.in.prefix + f.Name
+		rename(f, j.reg.in.prefix+f.Name)
 		var err error
 		if rendered[i], err = render(f, j.reg.in.labels, m.request.escaping, &lost); err != nil {
 			return err
@@ -311,7 +355,7 @@ func (m *merger) add(j *job) error {
 		}
 	}
 	for i, f := range families {
-		m.names[escapeName(f.Name)] = true
+		m.names.add(f.Name, f.Kind)
 		if !m.request.wants(f.Name, f.Kind) {
 			continue
 		}
@@ -334,20 +378,70 @@ func (m *merger) add(j *job) error {
 	return lost.point
 }
 
+// rename gives a family another name, and so the label of a state set that is called
+// like it.
+func rename(f *metric.Family, name string) {
+	if f.Kind == metric.StateSet && f.Name != name {
+		for _, p := range f.Points {
+			for i := range p.Labels {
+				if p.Labels[i].Name == f.Name {
+					p.Labels[i].Name = name
+				}
+			}
+		}
+	}
+	f.Name = name
+}
+
 // losses are what was left out because it cannot be exposed.
 type losses struct {
 	point     error         // a point's value; the last one will do
 	exemplars [flaws]uint64 // how many
 }
 
-// nameSet holds written names of families.
-type nameSet map[string]bool
+// nameSet holds the written names of families, and those that OpenMetrics has for
+// them: each with the family, or with "" if there are several.
+type nameSet map[string]string
 
-// shadow reports whether f is a counter and another family is called as it is without
-// _total.
+func (s nameSet) add(name string, kind metric.Kind) {
+	written := escapeName(name)
+	for _, w := range [...]string{written, baseOf(written, kind)} {
+		if other, ok := s[w]; ok && other != name {
+			s[w] = ""
+		} else {
+			s[w] = name
+		}
+	}
+}
+
+// shadow reports whether another family is called as OpenMetrics would call f or the
+// line that says when it began.
 func (s nameSet) shadow(f *familyInfo) bool {
-	base, ok := totalOf(f.written())
-	return ok && f.kind == metric.Counter && s[base]
+	base := baseOf(f.written(), f.kind)
+	if base != f.written() && s[base] == "" {
+		return true
+	}
+	switch f.kind {
+	case metric.Counter, metric.Histogram, metric.Summary:
+		_, ok := s[base+"_created"]
+		return ok
+	}
+	return false
+}
+
+// baseOf returns what OpenMetrics calls the family of what is written name elsewhere.
+func baseOf(name string, kind metric.Kind) string {
+	base, ok := "", false
+	switch kind {
+	case metric.Counter:
+		base, ok = totalOf(name)
+	case metric.Info:
+		base, ok = strings.CutSuffix(name, "_info")
+	}
+	if !ok || base == "" {
+		return name
+	}
+	return base
 }
 
 // totalOf returns what OpenMetrics calls the family of a counter, if its name ends
@@ -434,17 +528,17 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 			lost.point = err
 			continue
 		}
-		p, dropped := newPoint(&f.Points[i])
+		p, dropped := newPoint(f.Kind, &f.Points[i])
 		for _, why := range dropped {
 			lost.exemplars[why]++
 		}
-		if len(shared) > 0 {
+		if len(shared) > 0 || f.Kind == metric.StateSet { // else they were checked before
 			p.Labels = append(slices.Clip(shared), p.Labels...)
 			if err := checkLabelNames(&metric.Desc{Name: f.Name, Kind: f.Kind}, labelNames(&metric.Desc{ConstLabels: p.Labels})); err != nil {
 				return nil, err
 			}
 		}
-		p.Labels = tidy(p.Labels)
+		p.Labels = tidy(p.Labels, stateLabel(f.Name, f.Kind))
 		points = append(points, p)
 		buf = appendLabels(buf, p.Labels, e)
 		ends = append(ends, len(buf))
@@ -461,14 +555,40 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 			return nil, fmt.Errorf("ember: %s was written twice", seriesName(f.Name, points[i].text))
 		}
 	}
-	return points, nil
+	return points, checkEmptyValues(f, points)
 }
 
-// tidy returns labels by name, with valid values.
-func tidy(labels []metric.Label) []metric.Label {
-	if !sort.SliceIsSorted(labels, func(i, j int) bool { return labels[i].Name < labels[j].Name }) {
+// checkEmptyValues refuses points that differ in nothing but labels without a value:
+// to readers such labels are not there.
+func checkEmptyValues(f *metric.Family, points []point) error {
+	empty := func(l metric.Label) bool { return l.Value == "" }
+	if !slices.ContainsFunc(points, func(p point) bool { return slices.ContainsFunc(p.Labels, empty) }) {
+		return nil
+	}
+	seen := make(map[string]string, len(points)) // the text by the text without those labels
+	for _, p := range points {
+		text := string(appendLabels(nil, slices.DeleteFunc(slices.Clone(p.Labels), empty), EscapingUnderscores))
+		if other, ok := seen[text]; ok {
+			return fmt.Errorf("ember: %s and %s are one series: a label without a value is none", seriesName(f.Name, other), seriesName(f.Name, p.text))
+		}
+		seen[text] = p.text
+	}
+	return nil
+}
+
+// tidy returns labels by name, with valid values. The one called last, if it is there,
+// is the last: so the states of one thing stand together.
+func tidy(labels []metric.Label, last string) []metric.Label {
+	less := func(i, j int) bool {
+		a, b := labels[i].Name, labels[j].Name
+		if a == last || b == last {
+			return b == last && a != last
+		}
+		return a < b
+	}
+	if !sort.SliceIsSorted(labels, less) {
 		labels = slices.Clone(labels)
-		sort.Slice(labels, func(i, j int) bool { return labels[i].Name < labels[j].Name })
+		sort.Slice(labels, less)
 	}
 	for i, l := range labels {
 		if valid := strings.ToValidUTF8(l.Value, "\uFFFD"); valid != l.Value {
@@ -477,6 +597,15 @@ func tidy(labels []metric.Label) []metric.Label {
 		}
 	}
 	return labels
+}
+
+// stateLabel returns the name of the label that names the state in a family; "" if
+// there is none.
+func stateLabel(name string, kind metric.Kind) string {
+	if kind == metric.StateSet {
+		return name
+	}
+	return ""
 }
 
 // sortPoints sorts by labels. Here as elsewhere package sort is used rather than

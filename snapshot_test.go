@@ -36,6 +36,18 @@ func atomics() map[string]func(reg *ember.Registry) (series int, observe func(i 
 			v := reg.NewHistogramVec(ember.HistogramOpts{Name: "x"}, "a")
 			return 2, func(i int) { v.With([]string{"b", "c"}[i&1]).Observe(1) }
 		},
+		"native histogram": func(reg *ember.Registry) (int, func(int)) {
+			h := reg.NewHistogram(ember.HistogramOpts{Name: "x", Native: &ember.NativeOpts{}})
+			return 1, func(int) { h.Observe(1) }
+		},
+		"native histogram with buckets": func(reg *ember.Registry) (int, func(int)) {
+			h := reg.NewHistogram(ember.HistogramOpts{Name: "x", Native: &ember.NativeOpts{}, Buckets: []float64{0.5, 1, 2}})
+			return 1, func(int) { h.Observe(1) }
+		},
+		"native histograms": func(reg *ember.Registry) (int, func(int)) {
+			v := reg.NewHistogramVec(ember.HistogramOpts{Name: "x", Native: &ember.NativeOpts{}}, "a")
+			return 2, func(i int) { v.With([]string{"b", "c"}[i&1]).Observe(1) }
+		},
 		"summary": func(reg *ember.Registry) (int, func(int)) {
 			s := reg.NewSummary(ember.SummaryOpts{Name: "x"})
 			return 1, func(int) { s.Observe(1) }
@@ -125,6 +137,9 @@ func checkOnes(t *testing.T, points []metric.Point, last uint64) uint64 {
 			if b.Count != want {
 				t.Fatalf("bucket %g counts %d of %d", b.UpperBound, b.Count, p.Count)
 			}
+		}
+		if n := p.Native; n != nil && (len(n.Positive) != 1 || n.Positive[0] != metric.NativeBucket{Index: 0, Count: p.Count}) {
+			t.Fatalf("the native buckets are %v of %d", n.Positive, p.Count)
 		}
 		for _, q := range p.Quantiles { // NaN if the processor was away for a whole MaxAge
 			if q.Value < 0.99 || q.Value > 1.01 {

@@ -110,8 +110,8 @@ const (
 // ages keeps what quantiles need: the recent observations of each shard, and
 // which period it is.
 type ages struct {
-	clock   clock            // its periods are the steps
-	windows []*sketch.Window // windows[i] belongs to whoever holds shard i; nil: nothing observed
+	clock   clock                      // its periods are the steps
+	windows cell.Beside[sketch.Window] // of each shard of the block; nil: nothing observed
 }
 
 // NewSummary returns a summary without observations that is not registered. It
@@ -127,7 +127,7 @@ func (s *Summary) init(shape *summaryShape) {
 	s.shape, s.created = shape, now.UnixNano()
 	s.block.Init(make([]uint64, summaryWords))
 	if len(shape.quantiles) > 0 {
-		s.ages = &ages{clock: clock{start: now}, windows: make([]*sketch.Window, 1+cell.Stripes())}
+		s.ages = &ages{clock: clock{start: now}}
 	}
 }
 
@@ -153,10 +153,11 @@ func (s *Summary) Observe(v float64) {
 
 // window returns the window of a shard that the caller holds.
 func (a *ages) window(shard, periods int) *sketch.Window {
-	if a.windows[shard] == nil {
-		a.windows[shard] = sketch.NewWindow(periods)
+	at := a.windows.At(shard)
+	if *at == nil {
+		*at = sketch.NewWindow(periods)
 	}
-	return a.windows[shard]
+	return *at
 }
 
 // ObserveDuration counts d in seconds.
@@ -189,8 +190,11 @@ func (s *Summary) totals(recent *sketch.Sketch, period uint64) (count uint64, su
 	s.block.Read(summaryWords, func(shard int, w []uint64) {
 		count += w[summaryCount]
 		sum += math.Float64frombits(w[summarySum])
-		if recent != nil && s.ages.windows[shard] != nil {
-			s.ages.windows[shard].MergeInto(recent, period)
+		if recent == nil {
+			return
+		}
+		if window := *s.ages.windows.At(shard); window != nil {
+			window.MergeInto(recent, period)
 		}
 	})
 	return count, sum

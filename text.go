@@ -67,8 +67,15 @@ func (e *textEncoder) stop(t *stamps) {
 }
 
 func (e *textEncoder) histogram(labels string, s *histogramSnapshot) {
+	var from, to int
 	for i, n := range s.buckets {
-		e.line("_bucket", labels, s.le.text[i])
+		le := s.le.text[i]
+		if i == 0 {
+			e.line("_bucket", labels, le)
+			from, to = e.last(le)
+		} else {
+			e.alike(from, to, le)
+		}
 		e.count(n, &s.stamps)
 	}
 	e.totals(labels, s.sum, s.count, &s.stamps)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -106,6 +107,9 @@ func numbers(kind metric.Kind, p metric.Point) string {
 	default:
 		float(p.Value)
 	}
+	if !p.Time.IsZero() {
+		fmt.Fprint(&b, "at ", p.Time.UnixMilli())
+	}
 	return b.String()
 }
 
@@ -133,7 +137,9 @@ func parseText(t testing.TB, text string) *exposition {
 			for _, l := range m.GetLabel() {
 				q.Labels = append(q.Labels, metric.Label{Name: l.GetName(), Value: l.GetValue()})
 			}
-			require.Nil(t, m.TimestampMs)
+			if m.TimestampMs != nil {
+				q.Time = time.UnixMilli(m.GetTimestampMs())
+			}
 			q.Value = m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
 			switch f.Kind {
 			case metric.Counter:

@@ -21,6 +21,9 @@
 //     that long after each, as programs do. BenchmarkWork is that work alone.
 //   - cores=1 is one goroutine, cores=2 are two that update the same instrument, or
 //     vector, at once. The time is that of the whole divided by the updates of all.
+//   - set is what is scraped, format and encoding are those of the answer, which is
+//     that of each library's http.Handler.
+//   - classic is how many classic buckets a native histogram has besides.
 //   - impl is the library.
 //
 // Instruments are fresh in each, and were in use by all the cores for a moment

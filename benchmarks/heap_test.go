@@ -19,6 +19,7 @@ type heapCase struct {
 var heapCases = []heapCase{
 	{"counter", 100_000, func(s service, n int) { s.counters("x_total", n) }, []library{emberLib, clientLib, victoriaLib}},
 	{"histogram", 100_000, func(s service, n int) { s.histograms("x_seconds", n) }, []library{emberLib, clientLib}},
+	{"native_1000", 2_000, func(s service, n int) { s.natives("x_seconds", n, 1_000) }, []library{emberLib, clientLib}},
 	{"summary_idle", 2_000, func(s service, n int) { s.summaries("x_seconds", n, 0) }, []library{emberLib, clientLib}},
 	{"summary_1000", 2_000, func(s service, n int) { s.summaries("x_seconds", n, 1_000) }, []library{emberLib, clientLib}},
 }
@@ -44,8 +45,9 @@ func heapInUse() uint64 {
 }
 
 // BenchmarkHeap weighs a counter with three labels, a histogram with two and the
-// default buckets, and a summary with one and three quantiles, before the first
-// observation and after a thousand. It is exact, and takes no time worth a number.
+// default buckets, a native one with two after a thousand observations, and a summary
+// with one and three quantiles, before the first observation and after a thousand. It
+// is exact, and takes no time worth a number.
 func BenchmarkHeap(b *testing.B) {
 	for _, c := range heapCases {
 		for _, l := range c.libraries {

@@ -73,7 +73,7 @@ func creatingNeverWaits(t *testing.T) {
 	}}
 	go func() {
 		defer close(done)
-		h.ServeHTTP(slow, scrapeRequest(false))
+		h.ServeHTTP(slow, textFormat.request(false))
 	}()
 	<-half
 
@@ -84,7 +84,7 @@ func creatingNeverWaits(t *testing.T) {
 	}
 	require.Equal(t, manySeries+more, s.counter.Len())
 	quick := &lineCounter{discard: newDiscard()}
-	h.ServeHTTP(quick, scrapeRequest(false))
+	h.ServeHTTP(quick, textFormat.request(false))
 	require.Equal(t, manySeries+more, quick.samples)
 
 	close(resume)
@@ -126,7 +126,7 @@ func growth(t *testing.T, s service) (g [2]grown) {
 		heap := w.highest
 		resident := forgetPeak(t)
 		start := time.Now()
-		h.ServeHTTP(w, scrapeRequest(false))
+		h.ServeHTTP(w, textFormat.request(false))
 		took := time.Since(start)
 		w.look()
 		g[i].heap = w.highest - heap
@@ -191,7 +191,7 @@ func longestWait(t *testing.T, h http.Handler, create func(*labels)) {
 	go func() {
 		start := time.Now()
 		for range 2 {
-			h.ServeHTTP(newDiscard(), scrapeRequest(false))
+			h.ServeHTTP(newDiscard(), textFormat.request(false))
 		}
 		done <- time.Since(start)
 	}()

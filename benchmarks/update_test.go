@@ -182,6 +182,32 @@ func BenchmarkHistogram(b *testing.B) {
 	}})
 }
 
+// BenchmarkNative observes latencies in native buckets, alone or beside the 11 default
+// ones.
+func BenchmarkNative(b *testing.B) {
+	for _, classic := range [][]float64{nil, ember.DefBuckets} {
+		b.Run(fmt.Sprintf("classic=%d", len(classic)), func(b *testing.B) {
+			record(b, impl{"ember", func() updates {
+				h := ember.NewHistogram(ember.HistogramOpts{Name: "x_seconds", Buckets: classic, Native: emberNative})
+				return func(n int, work rounds) {
+					for i := range n {
+						h.Observe(latencies[i%len(latencies)])
+						work.do()
+					}
+				}
+			}}, impl{"client_golang", func() updates {
+				h := prometheus.NewHistogram(clientNative(prometheus.HistogramOpts{Name: "x_seconds", Buckets: classic}))
+				return func(n int, work rounds) {
+					for i := range n {
+						h.Observe(latencies[i%len(latencies)])
+						work.do()
+					}
+				}
+			}})
+		})
+	}
+}
+
 // BenchmarkSummary observes latencies in a summary with three quantiles over ten
 // minutes. VictoriaMetrics/metrics estimates them from a random thousand.
 func BenchmarkSummary(b *testing.B) {

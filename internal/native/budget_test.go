@@ -16,7 +16,7 @@ import (
 func TestSizes(t *testing.T) {
 	word := unsafe.Sizeof(uintptr(0))
 	require.Equal(t, 2*word, unsafe.Sizeof(page{}))
-	require.Equal(t, 6*word, unsafe.Sizeof(Counts{}))
+	require.Equal(t, 5*word, unsafe.Sizeof(Counts{}))
 	require.LessOrEqual(t, unsafe.Sizeof(Buckets{}), uintptr(120))
 	require.Equal(t, uintptr(2560), unsafe.Sizeof(bounds)+unsafe.Sizeof(starts))
 }

@@ -22,9 +22,10 @@ type page struct {
 // Counts are the counts of buckets by index. The zero Counts are all zero.
 // They must not be copied once used.
 type Counts struct {
-	// The page counted in last: values come in clusters. Nil if that may have moved.
-	last       *[pageLen]uint64
-	lastNumber int
+	// The number less the place of the page that was last searched for. Its neighbours
+	// most often stand beside it, so this says where to look first for any page; which
+	// one is there has to be checked.
+	offset int
 
 	pages     []page // by number; those beyond the length are spare
 	populated int
@@ -41,11 +42,12 @@ func (c *Counts) Add(index int, n uint64) (fresh bool) {
 
 // add is Add for the cell and n > 0.
 func (c *Counts) add(cell int, n uint64) bool {
-	p := c.last
-	if number := cell >> pageBits; p == nil || c.lastNumber != number {
-		p = c.page(number)
+	number := cell >> pageBits
+	at := number - c.offset
+	if uint(at) >= uint(len(c.pages)) || c.pages[at].number != number {
+		at = c.page(number)
 	}
-	count := &p[cell&(pageLen-1)]
+	count := &c.pages[at].counts[cell&(pageLen-1)]
 	before := *count
 	*count = before + n
 	if before == 0 {
@@ -70,9 +72,8 @@ func (c *Counts) Each(f func(index int, n uint64)) {
 	}
 }
 
-// page returns the counts of a page, which is made if there is none, and makes it
-// the last.
-func (c *Counts) page(number int) *[pageLen]uint64 {
+// page returns the place of a page, which is made if there is none.
+func (c *Counts) page(number int) int {
 	// Which way this turns cannot be predicted, so it does not branch: the sign of
 	// a difference masks the step.
 	at := 0
@@ -84,8 +85,8 @@ func (c *Counts) page(number int) *[pageLen]uint64 {
 	if at == len(c.pages) || c.pages[at].number != number {
 		c.insert(at, number)
 	}
-	c.last, c.lastNumber = c.pages[at].counts, number
-	return c.last
+	c.offset = number - at
+	return at
 }
 
 func (c *Counts) insert(at, number int) {
@@ -110,7 +111,7 @@ func (c *Counts) reset() {
 	if cap(c.pages) > keptPages {
 		c.pages = nil
 	}
-	c.last, c.pages, c.populated = nil, c.pages[:0], 0
+	c.pages, c.populated = c.pages[:0], 0
 }
 
 // first returns the first cell that is not empty, if there is one.
@@ -145,7 +146,6 @@ func (c *Counts) takeUpTo(cell int) (taken uint64) {
 		}
 	}
 	if whole > 0 {
-		c.last = nil
 		for i, p := range c.pages[whole:] {
 			c.pages[i], c.pages[whole+i] = p, c.pages[i]
 		}
@@ -157,7 +157,7 @@ func (c *Counts) takeUpTo(cell int) (taken uint64) {
 // coarsen makes each 1<<shift cells one.
 func (c *Counts) coarsen(shift uint) {
 	done := 0 // pages of the new resolution; never more than of the old
-	c.last, c.populated = nil, 0
+	c.populated = 0
 	for i := range c.pages {
 		from := c.pages[i]
 		counts := *from.counts

@@ -45,7 +45,7 @@ Heap/series=counter  175.0
 
 	out.Reset()
 	err := run(t.Context(), []string{"-from", file, "-check"}, &out, &out)
-	require.EqualError(t, err, "2 of 10 promises were missed")
+	require.EqualError(t, err, "2 of 22 promises were missed")
 	verdicts := out.String()[strings.LastIndex(out.String(), "\n\n")+2:]
 	require.Equal(t, strings.TrimPrefix(`
 MISSED  CounterInc/work=0/cores=2 is 2.00 times faster, promised 2.50
