@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -306,4 +307,104 @@ func TestHandlerIsPatientWithSlowClients(t *testing.T) {
 		require.NoError(t, server.Close())
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
+}
+
+// Scrapers of all formats and encodings share nothing, also while some of them go away
+// in the middle; who has gone costs nothing.
+func TestScrapersOfAllFormats(t *testing.T) {
+	reg := ember.NewRegistry()
+	counters := reg.NewCounterVec(ember.CounterOpts{Name: "c_total"}, "i", "x.y")
+	histograms := reg.NewHistogramVec(ember.HistogramOpts{Name: "h", Native: &ember.NativeOpts{}, Buckets: []float64{1, 2}}, "i")
+	update := func(i int) {
+		counters.With(fmt.Sprint(i%2000), "é").IncWithExemplar(ember.Labels{"n": fmt.Sprint(i)})
+		histograms.With(fmt.Sprint(i % 500)).ObserveWithExemplar(float64(i%5), ember.Labels{"n": fmt.Sprint(i)})
+	}
+	for i := range 2000 {
+		update(i)
+	}
+	h := ember.HandlerFor(reg, ember.HandlerOpts{MaxInFlight: 16, OpenMetrics2: true})
+	server := httptest.NewServer(h)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	defer server.Close()
+	client := server.Client()
+
+	stop := make(chan struct{})
+	var updates, scrapers sync.WaitGroup
+	updates.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				update(i)
+			}
+		}
+	})
+	whole := map[string]func(body string) bool{
+		"text/plain":                                 func(body string) bool { return strings.HasSuffix(body, "\n") && strings.Contains(body, "h_count{i=\"99\"} ") },
+		"application/openmetrics-text":               func(body string) bool { return strings.HasSuffix(body, "\n# EOF\n") },
+		"application/openmetrics-text;version=2.0.0": func(body string) bool { return strings.HasSuffix(body, "\n# EOF\n") },
+		"application/vnd.google.protobuf;encoding=delimited": func(body string) bool {
+			metrics := 0
+			for _, f := range decode(t, body) {
+				metrics += len(f.GetMetric())
+			}
+			return metrics == 2500
+		},
+	}
+	for accept, isWhole := range whole {
+		for _, encoding := range []string{"identity", "gzip"} {
+			scrapers.Go(func() {
+				for round := range 6 {
+					r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					r.Header.Set("Accept", accept)
+					r.Header.Set("Accept-Encoding", encoding)
+					response, err := client.Do(r)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					var body []byte
+					if round%2 == 0 {
+						_, err = io.ReadFull(response.Body, make([]byte, 1000)) // and go away
+					} else if encoding == "gzip" {
+						body = []byte(gunzip(t, response.Body))
+					} else {
+						body, err = io.ReadAll(response.Body)
+					}
+					response.Body.Close()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if round%2 != 0 && !isWhole(string(body)) {
+						t.Errorf("%s, %s: incomplete: ... %q", accept, encoding, body[max(0, len(body)-200):])
+						return
+					}
+				}
+			})
+		}
+	}
+	scrapers.Wait()
+	close(stop)
+	updates.Wait()
+
+	// All places among the scrapes in flight are free again.
+	require.Eventually(t, func() bool {
+		var wg sync.WaitGroup
+		var served atomic.Int32
+		for range 16 {
+			wg.Go(func() {
+				if get(t, h, nil).Code == http.StatusOK {
+					served.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		return served.Load() == 16
+	}, 10*time.Second, 10*time.Millisecond)
 }
