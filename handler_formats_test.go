@@ -317,7 +317,7 @@ func TestScrapersOfAllFormats(t *testing.T) {
 	histograms := reg.NewHistogramVec(ember.HistogramOpts{Name: "h", Native: &ember.NativeOpts{}, Buckets: []float64{1, 2}}, "i")
 	update := func(i int) {
 		counters.With(fmt.Sprint(i%2000), "é").IncWithExemplar(ember.Labels{"n": fmt.Sprint(i)})
-		histograms.With(fmt.Sprint(i % 500)).ObserveWithExemplar(float64(i%5), ember.Labels{"n": fmt.Sprint(i)})
+		histograms.With(fmt.Sprint(i%500)).ObserveWithExemplar(float64(i%5), ember.Labels{"n": fmt.Sprint(i)})
 	}
 	for i := range 2000 {
 		update(i)
@@ -341,7 +341,9 @@ func TestScrapersOfAllFormats(t *testing.T) {
 		}
 	})
 	whole := map[string]func(body string) bool{
-		"text/plain":                                 func(body string) bool { return strings.HasSuffix(body, "\n") && strings.Contains(body, "h_count{i=\"99\"} ") },
+		"text/plain": func(body string) bool {
+			return strings.HasSuffix(body, "\n") && strings.Contains(body, "h_count{i=\"99\"} ")
+		},
 		"application/openmetrics-text":               func(body string) bool { return strings.HasSuffix(body, "\n# EOF\n") },
 		"application/openmetrics-text;version=2.0.0": func(body string) bool { return strings.HasSuffix(body, "\n# EOF\n") },
 		"application/vnd.google.protobuf;encoding=delimited": func(body string) bool {

@@ -217,7 +217,7 @@ func TestInfoIsAtomic(t *testing.T) {
 		}
 	}
 	var done atomic.Bool
-	var finished = make(chan struct{})
+	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
 		defer done.Store(true)

@@ -4,7 +4,6 @@ package ember
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/embermetrics/ember/metric"
 )
@@ -31,19 +30,14 @@ func (e *openMetricsEncoder) end() { e.buf = append(e.buf, "# EOF\n"...) }
 func (e *openMetricsEncoder) family(f *familyInfo) {
 	e.start(f)
 	e.plain, e.kind = "", f.kind.String()
-	switch f.kind {
-	case metric.Counter:
-		if base, ok := strings.CutSuffix(e.name, "_total"); ok && base != "" && !f.shadowed {
-			e.name, e.plain = base, "_total"
-		} else {
-			e.kind = "unknown"
-		}
-	case metric.Info:
-		if base, ok := strings.CutSuffix(e.name, "_info"); ok && base != "" && !f.shadowed {
-			e.name, e.plain = base, "_info"
-		} else {
-			e.kind = "gauge"
-		}
+	base, ok := baseOf(e.name, f.kind)
+	switch {
+	case ok && !f.shadowed:
+		e.name, e.plain = base, sampleNamesOf[f.kind].cut
+	case f.kind == metric.Counter:
+		e.kind = metric.Unknown.String()
+	case f.kind == metric.Info:
+		e.kind = metric.Gauge.String()
 	}
 }
 

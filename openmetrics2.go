@@ -24,7 +24,7 @@ func (e *openMetrics2Encoder) end() { e.buf = append(e.buf, "# EOF\n"...) }
 func (e *openMetrics2Encoder) family(f *familyInfo) {
 	e.start(f)
 	e.kind = f.kind.String()
-	if f.kind == metric.Info && !strings.HasSuffix(e.name, "_info") {
+	if _, ok := baseOf(e.name, f.kind); !ok && f.kind == metric.Info {
 		e.kind = metric.Gauge.String()
 	}
 }
@@ -33,7 +33,7 @@ func (e *openMetrics2Encoder) line(labels string) {
 	if !e.header {
 		e.header = true
 		e.metadata("TYPE", e.kind, true)
-		if base := strings.TrimSuffix(e.name, "_total"); e.now.hasUnit(e.name) || e.now.kind == metric.Counter && e.now.hasUnit(base) {
+		if base, _ := baseOf(e.name, e.now.kind); e.now.hasUnit(base) {
 			e.metadata("UNIT", e.now.unit, true)
 		}
 		if help := strings.TrimRight(e.now.help, "\r"); help != "" { // which must not stand before a line feed

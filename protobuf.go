@@ -166,11 +166,7 @@ func (e *protobufEncoder) begun() {
 		e.text(pbFamilyHelp, e.now.help)
 	}
 	e.buf = append(e.buf, pbFamilyType, protobufTypes[e.now.kind])
-	base := e.name
-	if e.now.kind == metric.Counter {
-		base = strings.TrimSuffix(base, "_total")
-	}
-	if e.now.hasUnit(base) {
+	if base, _ := baseOf(e.name, e.now.kind); e.now.hasUnit(base) {
 		e.text(pbFamilyUnit, e.now.unit)
 	}
 }

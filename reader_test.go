@@ -598,7 +598,7 @@ func asOpenMetrics(families []*metric.Family, e ember.Escaping, two, created boo
 		cut := func(suffix string, otherwise metric.Kind) {
 			base, ok := strings.CutSuffix(f.Name, suffix)
 			switch {
-			case !ok, !two && (base == "" || taken[base]):
+			case !ok, base == "", !two && taken[base]:
 				f.Kind = otherwise
 			case !two:
 				f.Name = base

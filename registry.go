@@ -306,7 +306,7 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 			return err
 		}
 	}
-	if info != nil {
+	if info != nil && !slices.ContainsFunc(info.taken, func(l []metric.Label) bool { return slices.Equal(l, r.labels) }) {
 		info.taken = append(info.taken, r.labels)
 	}
 	if d := regs[0].part.def; d != nil {

@@ -398,7 +398,7 @@ b{v="1"} 1.0
 # TYPE c info
 c_info 1.0
 `,
-			open2: `# TYPE _info info
+			open2: `# TYPE _info gauge
 _info 1
 # TYPE a_info info
 # HELP a_info A.
