@@ -126,8 +126,8 @@ func (s *exemplarSlot) ask(ctx context.Context, d *definition, source exemplarSo
 	if !s.due(d) {
 		return
 	}
-	var labels Labels
-	if err := guard(func() error { labels = source(ctx); return nil }); err != nil {
+	labels, ok := source.labels(ctx)
+	if !ok {
 		d.dropExemplar(sourcePanicked)
 		return
 	}
@@ -136,6 +136,16 @@ func (s *exemplarSlot) ask(ctx context.Context, d *definition, source exemplarSo
 
 // exemplarSource returns the labels of an exemplar for what happens in a context.
 type exemplarSource func(context.Context) Labels
+
+// labels calls the source, and reports whether it got to its end.
+func (f exemplarSource) labels(ctx context.Context) (l Labels, ok bool) {
+	defer func() {
+		if !ok {
+			_ = recover()
+		}
+	}()
+	return f(ctx), true
+}
 
 // WithExemplarSource lets instruments find exemplars in contexts: source returns the
 // labels, such as the ids of the trace and span that ctx carries, or nil if there

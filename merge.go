@@ -140,7 +140,7 @@ func fits(d *metric.Desc, labels []metric.Label) bool {
 func agree(known *familyInfo, f *metric.Family, source string) error {
 	switch {
 	case known.kind != f.Kind:
-		return fmt.Errorf("ember: %q is a %v, but a %v according to %s", f.Name, f.Kind, known.kind, source)
+		return fmt.Errorf("ember: %q is %s, but %s according to %s", f.Name, withArticle(f.Kind), withArticle(known.kind), source)
 	case known.help != f.Help:
 		return fmt.Errorf("ember: %q has the help %q, but %q according to %s", f.Name, f.Help, known.help, source)
 	case known.unit != f.Unit:
