@@ -105,6 +105,7 @@ var (
 	_ []float64                                                            = ember.DefBuckets
 	_ func(...ember.RegistryOption) *ember.Registry                        = ember.NewRegistry
 	_ func(func(context.Context) ember.Labels) ember.RegistryOption        = ember.WithExemplarSource
+	_ func(int) ember.RegistryOption                                       = ember.WithMaxSeries
 	_ func() *ember.Registry                                               = ember.Default
 	_ func(ember.Collector) error                                          = ember.Register
 	_ func(...ember.Collector)                                             = ember.MustRegister
@@ -166,6 +167,10 @@ var (
 	_ = ember.NativeOpts{
 		Factor: float64(0), ZeroThreshold: float64(0), MaxBuckets: int(0), MaxZeroThreshold: float64(0), ResetAfter: time.Duration(0),
 	}
+	_ = ember.CounterOpts{MaxSeries: 0, LabelBudgets: map[string]int(nil), KnownValues: map[string][]string(nil), Normalize: map[string]func(string) string(nil)}
+	_ = ember.GaugeOpts{MaxSeries: 0, LabelBudgets: map[string]int(nil), KnownValues: map[string][]string(nil), Normalize: map[string]func(string) string(nil)}
+	_ = ember.HistogramOpts{MaxSeries: 0, LabelBudgets: map[string]int(nil), KnownValues: map[string][]string(nil), Normalize: map[string]func(string) string(nil)}
+	_ = ember.SummaryOpts{MaxSeries: 0, LabelBudgets: map[string]int(nil), KnownValues: map[string][]string(nil), Normalize: map[string]func(string) string(nil)}
 	_ = ember.InfoOpts{Namespace: "", Subsystem: "", Name: "", Help: "", ConstLabels: nil}
 	_ = ember.StateSetOpts{Namespace: "", Subsystem: "", Name: "", Help: "", ConstLabels: nil}
 )

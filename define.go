@@ -39,6 +39,9 @@ type definition struct {
 	shape   string                       // what else makes two definitions differ: buckets, quantiles
 	err     error                        // what is wrong with it; Register returns it
 
+	children  *childmap.Map // of a vector
+	maxSeries int           // likewise: its own limit; 0: the registry's default
+
 	registry atomic.Pointer[registryState] // where it was registered last; nil once it was unregistered there
 	clock    clock                         // of exemplars
 
@@ -57,10 +60,11 @@ const (
 	notANumber
 	infinite
 	unknownState
+	noPlace
 	reasons
 )
 
-var reasonNames = [reasons]string{"negative", "nan", "infinite", "unknown_state"}
+var reasonNames = [reasons]string{"negative", "nan", "infinite", "unknown_state", "series_limit"}
 
 // newDefinition joins the parts of a name and keeps copies of everything.
 func newDefinition(kind metric.Kind, namespace, subsystem, name, help, unit string, constant Labels, labels []string) *definition {
@@ -146,7 +150,27 @@ func (d *definition) droppedAny() bool {
 			return true
 		}
 	}
-	return false
+	return d.overflows(func(string, float64) {})
+}
+
+// overflows calls f with how often there was no place for a series, and by label for a
+// value, unless it is never. It reports whether it called f.
+func (d *definition) overflows(f func(label string, n float64)) (any bool) {
+	if d.children == nil {
+		return false
+	}
+	series, labels := d.children.Overflows()
+	if series > 0 {
+		any = true
+		f("", series)
+	}
+	for i, n := range labels {
+		if n > 0 {
+			any = true
+			f(d.Labels[i], n)
+		}
+	}
+	return any
 }
 
 // String describes d in errors: counter "x_total".

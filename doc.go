@@ -70,7 +70,24 @@
 // With takes the values in the order in which the labels were declared, and
 // creates the series at its first use. A series stays until it is deleted, so
 // label values should come from a small set: a route's pattern, not the path that
-// a client chose. Nothing limits their number.
+// a client chose.
+//
+// What slips through is bounded. A vector has at most 100,000 series, or MaxSeries,
+// or what [WithMaxSeries] says; whatever comes after that is counted in one series
+// whose label values are all "other", so that totals stay true, and
+// ember_series_overflow_total and one line in the log say so. A budget for one label
+// keeps the others useful:
+//
+//	requests := reg.NewCounterVec(ember.CounterOpts{
+//		Name:         "http_requests_total",
+//		Help:         "HTTP requests served.",
+//		LabelBudgets: map[string]int{"path": 100, "method": 10},
+//		KnownValues:  map[string][]string{"path": {"/", "/login"}},
+//		Normalize:    map[string]func(string) string{"method": strings.ToUpper},
+//	}, "method", "path")
+//
+// Known values have a place whatever comes first. Normalize makes one value of several.
+// None of this costs a series that is there anything.
 //
 // A series that nobody has counted on yet is not exposed. Calling With once at
 // the start exposes it as zero, so that a rate does not miss its first step.

@@ -21,6 +21,25 @@ type GaugeOpts struct {
 	Unit string // the base unit of the value, such as "bytes"; the name should end in it
 
 	ConstLabels Labels // on every series, with these values
+
+	// MaxSeries is how many series a vector may have. Zero means the registry's
+	// default, WithMaxSeries; negative no limit. What comes after that is counted in
+	// one series more, whose label values are all "other".
+	MaxSeries int
+	// LabelBudgets is how many different values a label of a vector may have, by its
+	// name. Values that come after that are "other"; the other labels keep theirs.
+	LabelBudgets map[string]int
+	// KnownValues always have a place in their label's budget, whatever comes first.
+	KnownValues map[string][]string
+	// Normalize has for some labels of a vector a function that returns what is to be
+	// put in the place of a value: lower case, or a route instead of a path. It is
+	// called when there is no series with the value as it is, so normalizing twice must
+	// be the same as once.
+	Normalize map[string]func(string) string
+}
+
+func (o GaugeOpts) limits() limits {
+	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize}
 }
 
 func (o GaugeOpts) define(labels []string) *definition {
@@ -34,7 +53,7 @@ func (o GaugeOpts) define(labels []string) *definition {
 // Create one with NewGauge, Registry.NewGauge or GaugeVec.With; the zero Gauge is
 // not usable, and a Gauge must not be copied.
 type Gauge struct {
-	at  atomic.Pointer[atomic.Uint64] // where the value's bits are: own, unless they live elsewhere
+	at  atomic.Pointer[atomic.Uint64] // where the value's bits are: own, unless they live elsewhere; nil: see initOverflow
 	own atomic.Uint64
 	def *definition
 }
@@ -52,12 +71,34 @@ func (g *Gauge) init(d *definition) {
 	g.at.Store(&g.own)
 }
 
-// Set sets the value.
-func (g *Gauge) Set(v float64) { g.at.Load().Store(math.Float64bits(v)) }
+// initOverflow makes g, which is ready, the gauge of all series that there is no place
+// for. It can add up what is added to them, but there is no sum of what they are set
+// to.
+func (g *Gauge) initOverflow() {
+	g.own.Store(nothingAdded)
+	g.at.Store(nil)
+}
+
+// nothingAdded are the bits of -0, which leaves every sum as it is, and which no sum
+// comes back to.
+const nothingAdded = 1 << 63
+
+// Set sets the value. What stands for series that there was no place for is not set:
+// that is counted in ember_invalid_updates_total.
+func (g *Gauge) Set(v float64) {
+	if at := g.at.Load(); at != nil {
+		at.Store(math.Float64bits(v))
+	} else {
+		g.def.dropped[noPlace].Add(1) // the log has heard of the limit
+	}
+}
 
 // Add adds v, which may be negative.
 func (g *Gauge) Add(v float64) {
 	at := g.at.Load()
+	if at == nil {
+		at = &g.own // see initOverflow
+	}
 	for {
 		old := at.Load()
 		if at.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
@@ -88,7 +129,12 @@ func (g *Gauge) Track() func() {
 }
 
 // Value returns the value.
-func (g *Gauge) Value() float64 { return math.Float64frombits(g.at.Load().Load()) }
+func (g *Gauge) Value() float64 {
+	if at := g.at.Load(); at != nil {
+		return math.Float64frombits(at.Load())
+	}
+	return math.Float64frombits(g.own.Load()) + 0 // which makes 0 of -0
+}
 
 // Collect writes the gauge to out, as it would be exposed.
 func (g *Gauge) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, g) }
@@ -97,7 +143,12 @@ func (g *Gauge) definition() *definition { return g.def }
 
 func (g *Gauge) write(e encoder, _ []calledSeries) { e.value("", g.Value(), nil) }
 
-func (g *Gauge) writeChild(e encoder, labels string) { e.value(labels, g.Value(), nil) }
+func (g *Gauge) writeChild(e encoder, labels string) {
+	if g.at.Load() == nil && g.own.Load() == nothingAdded {
+		return // it was only set
+	}
+	e.value(labels, g.Value(), nil)
+}
 
 // GaugeFunc is a gauge whose value a function reports at each scrape.
 //

@@ -35,6 +35,25 @@ type HistogramOpts struct {
 	// It has Buckets too if there are any, for readers that do not know native ones.
 	// Nil: not native.
 	Native *NativeOpts
+
+	// MaxSeries is how many series a vector may have. Zero means the registry's
+	// default, WithMaxSeries; negative no limit. What comes after that is counted in
+	// one series more, whose label values are all "other".
+	MaxSeries int
+	// LabelBudgets is how many different values a label of a vector may have, by its
+	// name. Values that come after that are "other"; the other labels keep theirs.
+	LabelBudgets map[string]int
+	// KnownValues always have a place in their label's budget, whatever comes first.
+	KnownValues map[string][]string
+	// Normalize has for some labels of a vector a function that returns what is to be
+	// put in the place of a value: lower case, or a route instead of a path. It is
+	// called when there is no series with the value as it is, so normalizing twice must
+	// be the same as once.
+	Normalize map[string]func(string) string
+}
+
+func (o HistogramOpts) limits() limits {
+	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize}
 }
 
 func (o HistogramOpts) define(labels []string) *layout {

@@ -5,8 +5,6 @@ package ember
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/embermetrics/ember/metric"
 )
@@ -22,7 +20,10 @@ var (
 	invalidExemplars = newFamilyInfo("ember_invalid_exemplars_total",
 		"Exemplars that were dropped because no format can have them.", "", metric.Counter)
 
-	ownFamilies = []*familyInfo{collectorErrors, invalidExemplars, invalidUpdates}
+	seriesOverflow = newFamilyInfo("ember_series_overflow_total",
+		"Lookups of series, or of values of the named label, that there was no place for; they were counted as \"other\".", "", metric.Counter)
+
+	ownFamilies = []*familyInfo{collectorErrors, invalidExemplars, invalidUpdates, seriesOverflow}
 )
 
 // failed counts and logs that a job failed, and returns its error with the
@@ -44,52 +45,71 @@ func (r *Registry) failed(j *job) error {
 	return fmt.Errorf("ember: collector %s: %w", j.name, j.err)
 }
 
+// tally holds points of one of these families, by their labels as written.
+type tally map[string]*point
+
+func (t tally) add(n float64, labels ...metric.Label) {
+	if n == 0 {
+		return
+	}
+	text := string(appendLabels(nil, labels, EscapingUnderscores))
+	if t[text] == nil {
+		t[text] = &point{text: text, Point: metric.Point{Labels: labels}}
+	}
+	t[text].Value += n
+}
+
 // own returns the families of a registry's own metrics that are wanted, as of now.
 func (r *Registry) own(q request) []*scrapeFamily {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var all []*scrapeFamily
-	add := func(f *familyInfo, label string, values map[string]uint64) {
-		if len(values) == 0 || !q.wants(f.name, f.kind) {
-			return
-		}
-		points := make([]point, 0, len(values))
-		for _, name := range slices.Sorted(maps.Keys(values)) {
-			labels := []metric.Label{{Name: label, Value: name}}
-			points = append(points, point{text: string(appendLabels(nil, labels, EscapingUnderscores)), Point: metric.Point{Labels: labels, Value: float64(values[name])}})
-		}
-		all = append(all, &scrapeFamily{f, []scrapePart{{info: &partInfo{}, points: points}}})
+	failed, updates, exemplars, overflows := make(tally), make(tally), make(tally), make(tally)
+	for name, n := range r.failures {
+		failed.add(float64(n), metric.Label{Name: "collector", Value: name})
 	}
-
-	add(collectorErrors, "collector", r.failures)
-
-	dropped, exemplars := make(map[string]uint64), make(map[string]uint64)
 	for why, n := range r.flawed {
-		if n > 0 {
-			exemplars[flawNames[why]] = n
-		}
+		exemplars.add(float64(n), metric.Label{Name: "reason", Value: flawNames[why]})
 	}
-	defs := maps.Clone(r.retired)
-	for _, f := range r.families {
+	defs := make(map[*definition]string) // by full name, once in however many views it is
+	for d := range r.retired {
+		defs[d] = d.Name
+	}
+	for _, f := range r.inOrder() {
 		for _, m := range f.members {
 			if d := m.part.def; d != nil && d.droppedAny() {
-				defs[d] = true // once, in however many views it is
+				defs[d] = f.name
 			}
 		}
 	}
-	for d := range defs {
-		for why, name := range reasonNames {
-			if n := d.dropped[why].Load(); n > 0 {
-				dropped[name] += n
-			}
+	for d, name := range defs {
+		for why := range d.dropped {
+			updates.add(float64(d.dropped[why].Load()), metric.Label{Name: "reason", Value: reasonNames[why]})
 		}
-		for why, name := range flawNames {
-			if n := d.droppedExemplars[why].Load(); n > 0 {
-				exemplars[name] += n
-			}
+		for why := range d.droppedExemplars {
+			exemplars.add(float64(d.droppedExemplars[why].Load()), metric.Label{Name: "reason", Value: flawNames[why]})
 		}
+		d.overflows(func(label string, n float64) {
+			labels := []metric.Label{{Name: "metric", Value: name}}
+			if label != "" {
+				labels = append([]metric.Label{{Name: "label", Value: label}}, labels...)
+			}
+			overflows.add(n, labels...)
+		})
 	}
-	add(invalidExemplars, "reason", exemplars)
-	add(invalidUpdates, "reason", dropped)
+	var all []*scrapeFamily
+	for _, own := range []struct {
+		info   *familyInfo
+		points tally
+	}{{collectorErrors, failed}, {invalidExemplars, exemplars}, {invalidUpdates, updates}, {seriesOverflow, overflows}} {
+		if len(own.points) == 0 || !q.wants(own.info.name, own.info.kind) {
+			continue
+		}
+		var points []point
+		for _, p := range own.points {
+			points = append(points, *p)
+		}
+		sortPoints(points)
+		all = append(all, &scrapeFamily{own.info, []scrapePart{{info: &partInfo{}, points: points}}})
+	}
 	return all
 }

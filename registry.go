@@ -50,6 +50,7 @@ type Registry struct {
 type registryState struct {
 	logger    atomic.Pointer[slog.Logger]    // nil: slog.Default()
 	exemplars atomic.Pointer[exemplarSource] // nil: none
+	maxSeries atomic.Int64                   // of vectors that do not say; 0: defaultMaxSeries
 
 	mu       sync.Mutex
 	families map[string]*family   // by full name
@@ -312,6 +313,9 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 	if d := regs[0].part.def; d != nil {
 		delete(r.retired, d)
 		d.registry.Store(r.registryState)
+		if n := r.maxSeries.Load(); d.children != nil && n != 0 {
+			d.limit(int(n))
+		}
 	}
 	for name, f := range fresh {
 		if r.families[name] == nil {

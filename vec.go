@@ -34,25 +34,25 @@ type SummaryVec struct{ vec[Summary] }
 // Register says.
 func NewCounterVec(opts CounterOpts, labels ...string) *CounterVec {
 	d := opts.define(labels)
-	return &CounterVec{newVec(d, func(c *Counter) { c.init(d) })}
+	return &CounterVec{newVec(d, opts.limits(), func(c *Counter) { c.init(d) })}
 }
 
 // NewGaugeVec is NewCounterVec for gauges.
 func NewGaugeVec(opts GaugeOpts, labels ...string) *GaugeVec {
 	d := opts.define(labels)
-	return &GaugeVec{newVec(d, func(g *Gauge) { g.init(d) })}
+	return &GaugeVec{newVec(d, opts.limits(), func(g *Gauge) { g.init(d) })}
 }
 
 // NewHistogramVec is NewCounterVec for histograms.
 func NewHistogramVec(opts HistogramOpts, labels ...string) *HistogramVec {
 	l := opts.define(labels)
-	return &HistogramVec{newVec(l.definition, func(h *Histogram) { h.init(l) })}
+	return &HistogramVec{newVec(l.definition, opts.limits(), func(h *Histogram) { h.init(l) })}
 }
 
 // NewSummaryVec is NewCounterVec for summaries.
 func NewSummaryVec(opts SummaryOpts, labels ...string) *SummaryVec {
 	s := opts.define(labels)
-	return &SummaryVec{newVec(s.definition, func(c *Summary) { c.init(s) })}
+	return &SummaryVec{newVec(s.definition, opts.limits(), func(c *Summary) { c.init(s) })}
 }
 
 // Curry returns a vector in which these labels have these values, so that its
@@ -114,11 +114,13 @@ type child[T any] interface {
 // vec is what the four vectors have in common.
 type vec[T any] struct{ view }
 
-func newVec[T any, P child[T]](d *definition, init func(*T)) vec[T] {
+func newVec[T any, P child[T]](d *definition, l limits, init func(*T)) vec[T] {
+	children := childmap.New(d.syntax, init)
+	l.apply(d, children)
 	return vec[T]{view{
 		viewState: &viewState{
 			def:       d,
-			children:  childmap.New(d.syntax, init),
+			children:  children,
 			writeItem: func(e encoder, c *childmap.Child) { P(childmap.Item[T](c)).writeChild(e, c.Text()) },
 		},
 		free: len(d.Labels),

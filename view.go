@@ -67,7 +67,9 @@ func (v *view) DeleteMatching(labels Labels) int {
 	}
 	for name, value := range labels {
 		i := slices.Index(v.def.Labels, name)
-		value = childmap.Valid(value)
+		if i >= 0 {
+			value = v.children.Normal(i, value)
+		}
 		if i < 0 || want[i] != nil && *want[i] != value {
 			return 0
 		}
@@ -173,7 +175,15 @@ func (v *view) setFunc(f func() float64, values []string) {
 	if len(values) != v.free {
 		panic(v.countError(values))
 	}
-	for !v.setChildFunc(f, v.child(values, true)) {
+	for {
+		c := v.child(values, true)
+		if c.ForOthers() {
+			v.def.dropped[noPlace].Add(1) // a function is of one series
+			return
+		}
+		if v.setChildFunc(f, c) {
+			return
+		}
 		// Deleted in between: start the series anew.
 	}
 }
@@ -257,7 +267,7 @@ func (v *view) curry(labels Labels) (view, error) {
 		if c.fixed[i] != nil {
 			return c, fmt.Errorf("ember: %s: label %q is curried already, with %q; it cannot become %q", v.def, l.Name, *c.fixed[i], l.Value)
 		}
-		value := childmap.Valid(l.Value)
+		value := v.children.Normal(i, l.Value)
 		c.fixed[i] = &value
 		c.free--
 	}

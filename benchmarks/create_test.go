@@ -19,7 +19,7 @@ func BenchmarkCreate(b *testing.B) {
 		start func() func(*labels)
 	}{
 		{"ember", func() func(*labels) {
-			v := ember.NewCounterVec(ember.CounterOpts{Name: "x_total"}, labelNames...)
+			v := ember.NewCounterVec(ember.CounterOpts{Name: "x_total", MaxSeries: -1}, labelNames...)
 			return func(l *labels) { v.With(string(l.method), string(l.path), string(l.status)) }
 		}},
 		{"client_golang", func() func(*labels) {

@@ -80,7 +80,7 @@ type emberService struct {
 func newEmber() *emberService { return &emberService{reg: ember.NewRegistry()} }
 
 func (s *emberService) counters(name string, series int) {
-	s.counter = s.reg.NewCounterVec(ember.CounterOpts{Name: name, Help: help}, labelNames...)
+	s.counter = s.reg.NewCounterVec(ember.CounterOpts{Name: name, Help: help, MaxSeries: -1}, labelNames...)
 	l := newLabels()
 	for i := range series {
 		l.series(i)

@@ -48,6 +48,7 @@ const (
 	escaped uint32 = 1 << iota // text differs from the plain values; constant
 	deleted                    // no longer in the map; never unset
 	marked                     // see Mark
+	others                     // see ForOthers; constant
 )
 
 // Text returns the child's labels as they are written: a="x",b="y".
@@ -70,6 +71,10 @@ func (c *Child) Mark(on bool) {
 
 // Marked reports the flag that Mark sets.
 func (c *Child) Marked() bool { return c.state.Load()&marked != 0 }
+
+// ForOthers reports whether the child was made because there was no place for another:
+// some or all of its values are Other.
+func (c *Child) ForOthers() bool { return c.state.Load()&others != 0 }
 
 // Deleted reports whether the child was taken out of its map.
 func (c *Child) Deleted() bool { return c.state.Load()&deleted != 0 }
@@ -99,6 +104,8 @@ type Map struct {
 	first   atomic.Pointer[Child] // the least child in order
 	removed atomic.Int64          // deleted children since the last time in order
 	walks   epochs                // under orderMu
+
+	admission admission // who has a place
 }
 
 // New returns an empty map for labels of that syntax, whose children hold a T.
@@ -110,6 +117,7 @@ func New[T any](s *Syntax, init func(*T)) *Map {
 		return &c.Child
 	}}
 	m.table.Store(newTable())
+	m.admission.overflows.Init(nil)
 	return m
 }
 
@@ -125,15 +133,28 @@ func (m *Map) Get(values []string) *Child {
 	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
 		return c
 	}
-	if allValid(values) {
+	if len(m.admission.Labels) == 0 && allValid(values) {
 		return nil
 	}
-	return m.getInvalid(values)
+	return m.getNormal(values)
 }
 
-// getInvalid finds the child of values that are not all UTF-8.
-func (m *Map) getInvalid(values []string) *Child {
-	values = toValid(values)
+// onStack is up to how many values are put in order without allocating.
+const onStack = 16
+
+// getNormal finds the child of values that may have to be changed first. They are
+// copied one by one into an array, or they would have to live on the heap.
+func (m *Map) getNormal(values []string) *Child {
+	var all [onStack]string
+	if len(values) > onStack {
+		values = toValid(values)
+	} else {
+		for i, v := range values {
+			all[i] = v
+		}
+		values = all[:len(values)]
+	}
+	m.admission.normalize(values)
 	return m.table.Load().find(hash(values), values, m.syntax)
 }
 
@@ -154,31 +175,91 @@ func (m *Map) GetOrCreate(values []string) *Child {
 
 //go:noinline
 func (m *Map) create(values []string) *Child {
-	if !allValid(values) {
+	if len(m.admission.Labels) == 0 && allValid(values) {
+		return m.insert(values, false)
+	}
+	var all [onStack]string // as in getNormal
+	if len(values) > onStack {
 		values = toValid(values)
+	} else {
+		for i, v := range values {
+			all[i] = v
+		}
+		values = all[:len(values)]
+	}
+	m.admission.normalize(values)
+	replaced := false
+	for {
+		// First, for what has no place most often has its substitute.
+		if m.admission.replace(values) {
+			replaced = true
+		}
 		if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
 			return c
 		}
+		if c := m.insert(values, replaced); c != nil {
+			return c
+		}
 	}
-	h := hash(values)
+}
+
+// insert returns a new child of values, or the one that somebody else inserted
+// meanwhile, or the one that stands for all that there is no place for. It returns nil
+// if there has come to be no place for one of the values.
+func (m *Map) insert(values []string, replaced bool) *Child {
+	if m.full() {
+		return m.overflow(values)
+	}
 	// Everything slow happens before the lock; a race for the same child wastes
 	// one of two.
-	text, plain := m.syntax.render(values)
-	fresh := m.alloc()
-	fresh.setText(text)
-	if !plain {
-		fresh.state.Store(escaped)
+	h, fresh := m.make(values, replaced)
+	c, full := m.insertMade(h, fresh, values)
+	if full {
+		return m.overflow(values)
 	}
+	return c
+}
 
+func (m *Map) insertMade(h uint64, fresh *Child, values []string) (c *Child, full bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c := m.table.Load().find(h, values, m.syntax); c != nil {
-		return c
+		return c, false
 	}
-	m.table.Store(m.table.Load().insert(h, fresh))
+	if m.full() {
+		return nil, true
+	}
+	if !m.admission.admit(values) {
+		return nil, false
+	}
+	m.put(h, fresh)
+	return fresh, false
+}
+
+// make returns a child that is not in the map yet, and its hash.
+func (m *Map) make(values []string, forOthers bool) (uint64, *Child) {
+	text, plain := m.syntax.render(values)
+	c := m.alloc()
+	c.setText(text)
+	state := uint32(0)
+	if !plain {
+		state |= escaped
+	}
+	if forOthers {
+		state |= others
+		if m.admission.Overflow != nil {
+			m.admission.Overflow(c)
+		}
+	}
+	c.state.Store(state)
+	return hash(values), c
+}
+
+// put inserts a child. mu is held.
+func (m *Map) put(h uint64, c *Child) {
+	m.table.Store(m.table.Load().insert(h, c))
 	m.count.Add(1)
-	m.pending.push(fresh)
-	return fresh
+	m.pending.push(c)
 }
 
 // Delete removes c and reports whether it was still there. Its item stays usable
@@ -206,7 +287,10 @@ func (m *Map) delete(c *Child) bool {
 	if c.Deleted() {
 		return false
 	}
-	m.table.Load().remove(hash(m.syntax.Values(c.Text())), c)
+	values := m.syntax.Values(c.Text())
+	m.table.Load().remove(hash(values), c)
+	m.admission.other.CompareAndSwap(c, nil)
+	m.admission.dismiss(values)
 	m.count.Add(-1)
 	c.state.Or(deleted)
 	m.removed.Add(1)

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/embermetrics/ember/internal/childmap"
+	"github.com/embermetrics/ember/metric"
+)
+
+// limits is what a vector's options say of how many series it may have.
+type limits struct {
+	series    int
+	budgets   map[string]int
+	known     map[string][]string
+	normalize map[string]func(string) string
+}
+
+// defaultMaxSeries is how many series a vector may have if nobody says anything.
+const defaultMaxSeries = 100_000
+
+// WithMaxSeries makes n the limit of series of each vector that does not have its own,
+// from its registration on. Zero means 100,000, negative no limit.
+func WithMaxSeries(n int) RegistryOption {
+	return func(s *registryState) { s.maxSeries.Store(int64(n)) }
+}
+
+// apply makes the children of a vector heed l, and leaves what is wrong with it to
+// Register.
+func (l *limits) apply(d *definition, children *childmap.Map) {
+	d.children, d.maxSeries = children, l.series
+	d.limit(defaultMaxSeries)
+	p := childmap.Policy{Overflowed: d.overflowed}
+	if err := l.check(d); err != nil {
+		d.fail(err)
+	} else if len(l.budgets)+len(l.normalize) > 0 {
+		for _, name := range d.Labels {
+			p.Labels = append(p.Labels, childmap.LabelPolicy{Normalize: l.normalize[name], MaxValues: l.budgets[name], Known: l.known[name]})
+		}
+	}
+	if d.Kind == metric.Gauge {
+		p.Overflow = func(c *childmap.Child) { childmap.Item[Gauge](c).initOverflow() }
+	}
+	children.SetPolicy(p)
+	if len(l.budgets)+len(l.known) > 0 {
+		d.shape += fmt.Sprintf("label budgets %v and known values %v", l.budgets, l.known)
+	}
+	if l.series != 0 {
+		d.shape += fmt.Sprintf("at most %d series", l.series)
+	}
+}
+
+// check returns what is wrong with the limits.
+func (l *limits) check(d *definition) error {
+	for _, names := range [][]string{
+		slices.Sorted(maps.Keys(l.budgets)), slices.Sorted(maps.Keys(l.known)), slices.Sorted(maps.Keys(l.normalize)),
+	} {
+		for _, name := range names {
+			if !slices.Contains(d.Labels, name) {
+				return fmt.Errorf("ember: %s has no label %q to limit; its labels are %q", d, name, d.Labels)
+			}
+		}
+	}
+	for _, name := range d.Labels {
+		budget, limited := l.budgets[name]
+		known := l.known[name]
+		switch {
+		case limited && budget < 1:
+			return fmt.Errorf("ember: %s: the budget of label %q (%d) must be positive", d, name, budget)
+		case len(known) > 0 && !limited:
+			return fmt.Errorf("ember: %s: label %q has known values, but no budget", d, name)
+		case len(known) > budget:
+			return fmt.Errorf("ember: %s: label %q has %d known values, but a budget of %d", d, name, len(known), budget)
+		}
+		for i, v := range known {
+			if childmap.Valid(v) != v {
+				return fmt.Errorf("ember: %s: the known value %.64q of label %q is not valid UTF-8", d, v, name)
+			}
+			if f := l.normalize[name]; f != nil {
+				var to string
+				if err := guard(func() error { to = f(v); return nil }); err != nil || to != v {
+					return fmt.Errorf("ember: %s: the known value %q of label %q is not normal: Normalize makes %q of it", d, v, name, to)
+				}
+			}
+			if slices.Contains(known[:i], v) {
+				return fmt.Errorf("ember: %s: the known value %q of label %q stands twice", d, v, name)
+			}
+		}
+		if f, ok := l.normalize[name]; ok && f == nil {
+			return fmt.Errorf("ember: %s: the function to normalize label %q is nil", d, name)
+		}
+	}
+	return nil
+}
+
+// limit sets how many series a vector may have, if it does not say so itself.
+func (d *definition) limit(n int) {
+	if d.maxSeries != 0 {
+		n = d.maxSeries
+	}
+	d.children.Limit(max(n, 0))
+}
+
+// overflowed says once that there was no place for a series, or for a label's value.
+func (d *definition) overflowed(label int, values []string) {
+	if label < 0 {
+		slog.Warn(`ember: too many series; further ones are counted as "other"`,
+			"metric", d.Name, "labels", d.Labels, "example", cutAll(values))
+		return
+	}
+	slog.Warn(`ember: too many values of a label; further ones are counted as "other"`,
+		"metric", d.Name, "label", d.Labels[label], "example", cut(values[0]))
+}
+
+// cut returns what of a value may stand in a log: not whatever anybody sends.
+func cut(value string) string {
+	const most = 64
+	if len(value) <= most {
+		return value
+	}
+	end := most - len("…")
+	for end > 0 && !utf8.RuneStart(value[end]) {
+		end--
+	}
+	return value[:end] + "…"
+}
+
+func cutAll(values []string) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = cut(v)
+	}
+	return list
+}
