@@ -106,6 +106,8 @@ var (
 	_ func(...ember.RegistryOption) *ember.Registry                        = ember.NewRegistry
 	_ func(func(context.Context) ember.Labels) ember.RegistryOption        = ember.WithExemplarSource
 	_ func(int) ember.RegistryOption                                       = ember.WithMaxSeries
+	_ func() ember.RegistryOption                                          = ember.WithSeriesMetric
+	_ func(*ember.Registry) http.Handler                                   = ember.CardinalityHandler
 	_ func() *ember.Registry                                               = ember.Default
 	_ func(ember.Collector) error                                          = ember.Register
 	_ func(...ember.Collector)                                             = ember.MustRegister

@@ -23,7 +23,7 @@ var (
 	seriesOverflow = newFamilyInfo("ember_series_overflow_total",
 		"Lookups of series, or of values of the named label, that there was no place for; they were counted as \"other\".", "", metric.Counter)
 
-	ownFamilies = []*familyInfo{collectorErrors, invalidExemplars, invalidUpdates, seriesOverflow}
+	ownFamilies = []*familyInfo{collectorErrors, invalidExemplars, invalidUpdates, seriesCount, seriesOverflow}
 )
 
 // failed counts and logs that a job failed, and returns its error with the
@@ -63,7 +63,7 @@ func (t tally) add(n float64, labels ...metric.Label) {
 func (r *Registry) own(q request) []*scrapeFamily {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	failed, updates, exemplars, overflows := make(tally), make(tally), make(tally), make(tally)
+	failed, updates, exemplars, overflows, series := make(tally), make(tally), make(tally), make(tally), make(tally)
 	for name, n := range r.failures {
 		failed.add(float64(n), metric.Label{Name: "collector", Value: name})
 	}
@@ -76,8 +76,15 @@ func (r *Registry) own(q request) []*scrapeFamily {
 	}
 	for _, f := range r.inOrder() {
 		for _, m := range f.members {
-			if d := m.part.def; d != nil && d.droppedAny() {
+			d := m.part.def
+			if d == nil {
+				continue
+			}
+			if d.droppedAny() {
 				defs[d] = f.name
+			}
+			if d.children != nil && r.countSeries.Load() {
+				series.add(float64(d.children.Len()), metric.Label{Name: "metric", Value: f.name})
 			}
 		}
 	}
@@ -100,7 +107,7 @@ func (r *Registry) own(q request) []*scrapeFamily {
 	for _, own := range []struct {
 		info   *familyInfo
 		points tally
-	}{{collectorErrors, failed}, {invalidExemplars, exemplars}, {invalidUpdates, updates}, {seriesOverflow, overflows}} {
+	}{{collectorErrors, failed}, {invalidExemplars, exemplars}, {invalidUpdates, updates}, {seriesCount, series}, {seriesOverflow, overflows}} {
 		if len(own.points) == 0 || !q.wants(own.info.name, own.info.kind) {
 			continue
 		}

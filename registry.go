@@ -52,6 +52,8 @@ type registryState struct {
 	exemplars atomic.Pointer[exemplarSource] // nil: none
 	maxSeries atomic.Int64                   // of vectors that do not say; 0: defaultMaxSeries
 
+	countSeries atomic.Bool // see WithSeriesMetric
+
 	mu       sync.Mutex
 	families map[string]*family   // by full name
 	claimed  map[string][]string  // by each name that a family may write, escaped: the full names of those families
@@ -463,9 +465,11 @@ func (s *registryState) checkClaims(name string, kind metric.Kind) error {
 		if len(s.claimed[w]) == 0 {
 			continue
 		}
-		other, otherKind := s.claimed[w][0], metric.Counter // as all of Ember's own are
+		other, otherKind := s.claimed[w][0], metric.Counter // as all but one of Ember's own are
 		if f := s.families[other]; f != nil {
 			otherKind = f.kind
+		} else if other == seriesCount.name {
+			otherKind = seriesCount.kind
 		}
 		return fmt.Errorf("ember: %v %q collides with %v %q: both write %q", kind, name, otherKind, other, w)
 	}

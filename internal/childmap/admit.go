@@ -85,6 +85,18 @@ func (m *Map) SetPolicy(p Policy) {
 // that there are already stay. 0: any number. It may be called at any time.
 func (m *Map) Limit(n int) { m.admission.limit.Store(int64(n)) }
 
+// MaxChildren returns what Limit was given. 0: any number.
+func (m *Map) MaxChildren() int { return int(m.admission.limit.Load()) }
+
+// MaxValues returns how many different values a label may have, by its number. 0: any
+// number.
+func (m *Map) MaxValues(label int) int {
+	if label >= len(m.admission.Labels) {
+		return 0
+	}
+	return m.admission.Labels[label].MaxValues
+}
+
 // Overflows returns how many times a child was asked for that there was no place for:
 // in the map, and by label, which is nil without limits of labels.
 func (m *Map) Overflows() (series float64, labels []float64) {
