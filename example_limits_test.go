@@ -46,3 +46,24 @@ func ExampleWithMaxSeries() {
 	// logins_total{user="bob"} 1
 	// logins_total{user="other"} 2
 }
+
+// The operator sees which label it was.
+func ExampleRegistry_Cardinality() {
+	reg := ember.NewRegistry()
+	logins := reg.NewCounterVec(ember.CounterOpts{Name: "logins_total"}, "user", "status")
+	for _, user := range []string{"ada", "bob", "cyd", "dan"} {
+		logins.With(user, "ok").Inc()
+	}
+
+	report, err := reg.Cardinality()
+	if err != nil {
+		panic(err)
+	}
+	report.WriteTo(os.Stdout)
+	// Output:
+	// 4 series, 4 samples in a scrape
+	//
+	// logins_total (counter): 4 series, limit 100000
+	//   user: 4 values, such as ["ada" "bob" "cyd" "dan"]
+	//   status: 1 values, such as ["ok"]
+}
