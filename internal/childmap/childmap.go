@@ -149,6 +149,7 @@ func (m *Map) getNormal(values []string) *Child {
 	if len(values) > onStack {
 		values = toValid(values)
 	} else {
+		//lint:ignore S1001 copy would make the values live on the heap
 		for i, v := range values {
 			all[i] = v
 		}
@@ -182,6 +183,7 @@ func (m *Map) create(values []string) *Child {
 	if len(values) > onStack {
 		values = toValid(values)
 	} else {
+		//lint:ignore S1001 copy would make the values live on the heap
 		for i, v := range values {
 			all[i] = v
 		}
