@@ -97,9 +97,15 @@ func TestLabelBudgets(t *testing.T) {
 		KnownValues:  map[string][]string{"path": {"/", "/login"}},
 	}, "method", "path", "status")
 	for _, values := range [][3]string{
-		{"GET", "/scan/1", "404"}, {"GET", "/scan/2", "404"}, {"GET", "/scan/3", "200"},
-		{"GET", "/login", "200"}, {"POST", "/", "200"}, {"BREW", "/", "200"}, {"BREW", "/scan/9", "404"},
-		{"other", "/", "200"}, {"GET", "/scan/1", "200"},
+		{"GET", "/scan/1", "404"},
+		{"GET", "/scan/2", "404"},
+		{"GET", "/scan/3", "200"},
+		{"GET", "/login", "200"},
+		{"POST", "/", "200"},
+		{"BREW", "/", "200"},
+		{"BREW", "/scan/9", "404"},
+		{"other", "/", "200"},
+		{"GET", "/scan/1", "200"},
 	} {
 		v.With(values[:]...).Inc()
 	}
