@@ -48,29 +48,34 @@ func (r *Registry) failed(j *job) error {
 // tally holds points of one of these families, by their labels as written.
 type tally map[string]*point
 
-func (t tally) add(n float64, labels ...metric.Label) {
+func (t *tally) add(n float64, labels ...metric.Label) {
 	if n == 0 {
 		return
 	}
-	text := string(appendLabels(nil, labels, EscapingUnderscores))
-	if t[text] == nil {
-		t[text] = &point{text: text, Point: metric.Point{Labels: labels}}
+	if *t == nil { // as it most often stays
+		*t = make(tally)
 	}
-	t[text].Value += n
+	text := string(appendLabels(nil, labels, EscapingUnderscores))
+	p := (*t)[text]
+	if p == nil {
+		p = &point{text: text, Point: metric.Point{Labels: labels}}
+		(*t)[text] = p
+	}
+	p.Value += n
 }
 
 // own returns the families of a registry's own metrics that are wanted, as of now.
 func (r *Registry) own(q request) []*scrapeFamily {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	failed, updates, exemplars, overflows, series := make(tally), make(tally), make(tally), make(tally), make(tally)
+	var failed, updates, exemplars, overflows, series tally
 	for name, n := range r.failures {
 		failed.add(float64(n), metric.Label{Name: "collector", Value: name})
 	}
 	for why, n := range r.flawed {
 		exemplars.add(float64(n), metric.Label{Name: "reason", Value: flawNames[why]})
 	}
-	defs := make(map[*definition]string) // by full name, once in however many views it is
+	defs := make(map[*definition]string) // the full name of each, once in however many views it is
 	for d := range r.retired {
 		defs[d] = d.Name
 	}

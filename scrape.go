@@ -129,14 +129,27 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 		}
 	}
 
-	called := make(map[instrument][]calledSeries)
-	m := merger{r: r, request: q, names: make(nameSet), families: make(map[string]*scrapeFamily), owners: make(map[string]*registration)}
-	var failures []error
+	all, failures := instruments, []error(nil)
 	jobs := collect(ctx, regs)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		// Nobody waits for the result, and no collector is to blame.
 		return &scrape{err: fmt.Errorf("ember: the scrape was given up: %w", context.Cause(ctx))}
 	}
+	if len(jobs) > 0 {
+		all, failures = r.merge(q, jobs, instruments)
+	}
+	if r.parent == nil {
+		all = append(all, r.own(q)...)
+	}
+	sortFamilies(all)
+	return &scrape{families: all, err: errors.Join(failures...)}
+}
+
+// merge gives the instruments the values of their functions, and puts the families that
+// collectors wrote beside them. It returns why something is missing.
+func (r *Registry) merge(q request, jobs []*job, instruments []*scrapeFamily) (all []*scrapeFamily, failures []error) {
+	called := make(map[instrument][]calledSeries)
+	m := merger{r: r, request: q, names: make(nameSet), families: make(map[string]*scrapeFamily), owners: make(map[string]*registration)}
 	for _, j := range jobs {
 		if j.reg.part.def != nil {
 			called[j.reg.collector.(instrument)] = j.outcome()
@@ -152,16 +165,12 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 			f.parts[i].called = called[f.parts[i].instrument]
 		}
 	}
-	all := instruments
+	all = instruments
 	for _, f := range m.families {
 		f.shadowed = m.names.shadow(f.familyInfo)
 		all = append(all, f)
 	}
-	if r.parent == nil {
-		all = append(all, r.own(q)...)
-	}
-	sortFamilies(all)
-	return &scrape{families: all, err: errors.Join(failures...)}
+	return all, failures
 }
 
 func sortFamilies(all []*scrapeFamily) {
