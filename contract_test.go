@@ -87,6 +87,31 @@ var (
 		SetFunc(f func() float64, values ...string)
 	} = (*ember.GaugeVec)(nil)
 
+	_ typedVector[pair, ember.Counter, ember.CounterVec]     = (*ember.CounterVecOf[pair])(nil)
+	_ typedVector[pair, ember.Gauge, ember.GaugeVec]         = (*ember.GaugeVecOf[pair])(nil)
+	_ typedVector[pair, ember.Histogram, ember.HistogramVec] = (*ember.HistogramVecOf[pair])(nil)
+	_ typedVector[pair, ember.Summary, ember.SummaryVec]     = (*ember.SummaryVecOf[pair])(nil)
+
+	_ interface {
+		SetFunc(func() float64, pair)
+	} = (*ember.CounterVecOf[pair])(nil)
+	_ interface {
+		SetFunc(func() float64, pair)
+	} = (*ember.GaugeVecOf[pair])(nil)
+
+	_ func(ember.CounterOpts) *ember.CounterVecOf[pair]                                                             = ember.NewCounterVecOf[pair]
+	_ func(ember.GaugeOpts) *ember.GaugeVecOf[pair]                                                                 = ember.NewGaugeVecOf[pair]
+	_ func(ember.HistogramOpts) *ember.HistogramVecOf[pair]                                                         = ember.NewHistogramVecOf[pair]
+	_ func(ember.SummaryOpts) *ember.SummaryVecOf[pair]                                                             = ember.NewSummaryVecOf[pair]
+	_ func(*ember.Registry, ember.CounterOpts) *ember.CounterVecOf[pair]                                            = ember.CounterVecOfIn[pair]
+	_ func(*ember.Registry, ember.GaugeOpts) *ember.GaugeVecOf[pair]                                                = ember.GaugeVecOfIn[pair]
+	_ func(*ember.Registry, ember.HistogramOpts) *ember.HistogramVecOf[pair]                                        = ember.HistogramVecOfIn[pair]
+	_ func(*ember.Registry, ember.SummaryOpts) *ember.SummaryVecOf[pair]                                            = ember.SummaryVecOfIn[pair]
+	_ func(v *ember.CounterVecOf[pair], fixed struct{ A string }) (*ember.CounterVecOf[struct{ B int }], error)     = ember.CurryCounterVec[struct{ B int }]
+	_ func(v *ember.GaugeVecOf[pair], fixed struct{ A string }) (*ember.GaugeVecOf[struct{ B int }], error)         = ember.CurryGaugeVec[struct{ B int }]
+	_ func(v *ember.HistogramVecOf[pair], fixed struct{ A string }) (*ember.HistogramVecOf[struct{ B int }], error) = ember.CurryHistogramVec[struct{ B int }]
+	_ func(v *ember.SummaryVecOf[pair], fixed struct{ A string }) (*ember.SummaryVecOf[struct{ B int }], error)     = ember.CurrySummaryVec[struct{ B int }]
+
 	_ func(ember.CounterOpts) *ember.Counter                               = ember.NewCounter
 	_ func(ember.GaugeOpts) *ember.Gauge                                   = ember.NewGauge
 	_ func(ember.HistogramOpts) *ember.Histogram                           = ember.NewHistogram

@@ -92,6 +92,31 @@
 // A series that nobody has counted on yet is not exposed. Calling With once at
 // the start exposes it as zero, so that a rate does not miss its first step.
 //
+// # Labels of a struct
+//
+// The fields of a struct can be the labels, so that nobody forgets one or mixes two up:
+//
+//	type Route struct {
+//		Method string
+//		Path   string `label:"route"`
+//		Status int
+//		Cached bool
+//	}
+//
+// A field is a string, a bool, an integer, or of a type with a String method, as
+// [NewCounterVecOf] explains. A vector of such structs is like any other, but for the
+// values that its methods take:
+//
+//	served := ember.CounterVecOfIn[Route](reg, ember.CounterOpts{
+//		Name: "http_requests_total",
+//		Help: "HTTP requests served.",
+//	})
+//	served.With(Route{Method: "GET", Path: "/users/{id}", Status: 200}).Inc()
+//
+// [NewCounterVecOf] is its counterpart that does not register. Whoever asks the registry
+// for the same vector with names instead gets the same series. [CurryCounterVec] splits
+// the struct in two: the labels that are known already, and the rest.
+//
 // # Native histograms
 //
 // The buckets of a native histogram need no choice: they are exponential, as many as

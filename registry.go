@@ -179,6 +179,7 @@ func (r *Registry) Register(c Collector) error {
 	if isNil(c) {
 		return errNilCollector
 	}
+	c = untyped(c)
 	regs, err := r.describe(c)
 	if err != nil {
 		return err
@@ -374,6 +375,7 @@ func (r *Registry) Unregister(c Collector) bool {
 	if isNil(c) {
 		return false
 	}
+	c = untyped(c)
 	regs, err := r.describe(c)
 	if err != nil {
 		return false

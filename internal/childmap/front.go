@@ -11,7 +11,8 @@ import (
 
 // front remembers some children by the addresses of the strings that led to them.
 // Most programs ask for a series with the same constants over and over, and hashing
-// two or three addresses costs a quarter of hashing what they point to.
+// two or three addresses costs a quarter of hashing what they point to. A number that a
+// value was made from does as well as the address.
 //
 // An address proves nothing, since a caller may reuse the memory behind it. So what
 // is found here is compared with the values like any other child.
@@ -31,13 +32,27 @@ const (
 	frontReplace = 32
 )
 
+// Hint says where values are, or what they were made from, one after the other. The
+// same hint most often means the same values.
+type Hint uint64
+
+// At returns the hint with one value more, by where it is.
+func (h Hint) At(value string) Hint {
+	return h.From(uint64(uintptr(unsafe.Pointer(unsafe.StringData(value)))))
+}
+
+// From returns the hint with one value more, by the number that it was made from.
+func (h Hint) From(n uint64) Hint { return Hint(bits.RotateLeft64(uint64(h), 21) ^ n) }
+
+func (h Hint) hash() uint64 { return uint64(h) * 0x9e3779b97f4a7c15 }
+
 // addresses hashes where the values are.
 func addresses(values []string) uint64 {
-	var h uint64
+	var h Hint
 	for i := range values {
-		h = bits.RotateLeft64(h, 21) ^ uint64(uintptr(unsafe.Pointer(unsafe.StringData(values[i]))))
+		h = h.At(values[i])
 	}
-	return h * 0x9e3779b97f4a7c15
+	return h.hash()
 }
 
 // recall returns the child that values at these addresses led to, or another one.

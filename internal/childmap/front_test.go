@@ -67,6 +67,22 @@ func TestFrontIsMadeWhenNeeded(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(*m.front.Load()), uintptr(1024))
 }
 
+// A hint only says where to look first: it may be that of other values.
+func TestFrontTakesHints(t *testing.T) {
+	m := newMap("a", "b")
+	for range 200 {
+		for i := range 100 {
+			values := []string{fmt.Sprint(i), "x"}
+			c := m.GetOrCreateBy(Hint(0).From(uint64(i)/10).At("x"), values)
+			require.Equal(t, fmt.Sprintf(`a="%d",b="x"`, i), c.Text())
+			require.Same(t, c, m.GetOrCreate(values))
+		}
+	}
+	require.Equal(t, 100, m.Len())
+	x, y := "x", "y"
+	require.Equal(t, addresses([]string{x, y}), Hint(0).At(x).At(y).hash())
+}
+
 func TestFrontConcurrently(t *testing.T) {
 	m := newMap("a")
 	values := make([]string, 300)
