@@ -3,13 +3,11 @@
 package ember
 
 import (
-	"context"
 	"iter"
 	"reflect"
 
 	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/internal/structlabels"
-	"github.com/embermetrics/ember/metric"
 )
 
 // CounterVecOf is a CounterVec whose labels are the fields of a struct, L. So the compiler
@@ -55,63 +53,61 @@ type SummaryVecOf[L comparable] struct {
 // time, with a copy, which allocates. If it panics, the number is written instead, or
 // nothing.
 func NewCounterVecOf[L comparable](opts CounterOpts) *CounterVecOf[L] {
-	l := layoutOf[L]()
-	v := NewCounterVec(opts, l.Names()...)
-	return &CounterVecOf[L]{vecOf[L, Counter, CounterVec]{structsOf(&v.view, l), v}}
+	v := new(CounterVecOf[L])
+	v.untyped = v.initCounters(reflect.TypeFor[L](), &opts)
+	return v
 }
 
 // NewGaugeVecOf is NewCounterVecOf for gauges.
 func NewGaugeVecOf[L comparable](opts GaugeOpts) *GaugeVecOf[L] {
-	l := layoutOf[L]()
-	v := NewGaugeVec(opts, l.Names()...)
-	return &GaugeVecOf[L]{vecOf[L, Gauge, GaugeVec]{structsOf(&v.view, l), v}}
+	v := new(GaugeVecOf[L])
+	v.untyped = v.initGauges(reflect.TypeFor[L](), &opts)
+	return v
 }
 
 // NewHistogramVecOf is NewCounterVecOf for histograms.
 func NewHistogramVecOf[L comparable](opts HistogramOpts) *HistogramVecOf[L] {
-	l := layoutOf[L]()
-	v := NewHistogramVec(opts, l.Names()...)
-	return &HistogramVecOf[L]{vecOf[L, Histogram, HistogramVec]{structsOf(&v.view, l), v}}
+	v := new(HistogramVecOf[L])
+	v.untyped = v.initHistograms(reflect.TypeFor[L](), &opts)
+	return v
 }
 
 // NewSummaryVecOf is NewCounterVecOf for summaries.
 func NewSummaryVecOf[L comparable](opts SummaryOpts) *SummaryVecOf[L] {
-	l := layoutOf[L]()
-	v := NewSummaryVec(opts, l.Names()...)
-	return &SummaryVecOf[L]{vecOf[L, Summary, SummaryVec]{structsOf(&v.view, l), v}}
+	v := new(SummaryVecOf[L])
+	v.untyped = v.initSummaries(reflect.TypeFor[L](), &opts)
+	return v
 }
-
-func layoutOf[L any]() *structlabels.Layout { return structlabels.Of(reflect.TypeFor[L]()) }
 
 // CounterVecOfIn returns the vector of this definition that is registered in r, as
 // Registry.NewCounterVec does, and panics as that does: a function, because methods have no
 // type parameters. It is the same vector, whether it was created with a struct or with
 // names.
 func CounterVecOfIn[L comparable](r *Registry, opts CounterOpts) *CounterVecOf[L] {
-	fresh := NewCounterVecOf[L](opts)
-	v := register(r, fresh.untyped)
-	return &CounterVecOf[L]{vecOf[L, Counter, CounterVec]{fresh.of(&v.view), v}}
+	v := new(CounterVecOf[L])
+	v.untyped = v.initCountersIn(r, reflect.TypeFor[L](), &opts)
+	return v
 }
 
 // GaugeVecOfIn is CounterVecOfIn for gauges.
 func GaugeVecOfIn[L comparable](r *Registry, opts GaugeOpts) *GaugeVecOf[L] {
-	fresh := NewGaugeVecOf[L](opts)
-	v := register(r, fresh.untyped)
-	return &GaugeVecOf[L]{vecOf[L, Gauge, GaugeVec]{fresh.of(&v.view), v}}
+	v := new(GaugeVecOf[L])
+	v.untyped = v.initGaugesIn(r, reflect.TypeFor[L](), &opts)
+	return v
 }
 
 // HistogramVecOfIn is CounterVecOfIn for histograms.
 func HistogramVecOfIn[L comparable](r *Registry, opts HistogramOpts) *HistogramVecOf[L] {
-	fresh := NewHistogramVecOf[L](opts)
-	v := register(r, fresh.untyped)
-	return &HistogramVecOf[L]{vecOf[L, Histogram, HistogramVec]{fresh.of(&v.view), v}}
+	v := new(HistogramVecOf[L])
+	v.untyped = v.initHistogramsIn(r, reflect.TypeFor[L](), &opts)
+	return v
 }
 
 // SummaryVecOfIn is CounterVecOfIn for summaries.
 func SummaryVecOfIn[L comparable](r *Registry, opts SummaryOpts) *SummaryVecOf[L] {
-	fresh := NewSummaryVecOf[L](opts)
-	v := register(r, fresh.untyped)
-	return &SummaryVecOf[L]{vecOf[L, Summary, SummaryVec]{fresh.of(&v.view), v}}
+	v := new(SummaryVecOf[L])
+	v.untyped = v.initSummariesIn(r, reflect.TypeFor[L](), &opts)
+	return v
 }
 
 // CurryCounterVec returns a vector in which the fields of fixed have these values, so that
@@ -123,38 +119,46 @@ func SummaryVecOfIn[L comparable](r *Registry, opts SummaryOpts) *SummaryVecOf[L
 // those of v, whatever the types of the fields; one that is missing, unknown, or there
 // twice is an error.
 func CurryCounterVec[Rest, L, Fixed comparable](v *CounterVecOf[L], fixed Fixed) (*CounterVecOf[Rest], error) {
-	s, err := v.curry(structlabels.At(&fixed), layoutOf[Fixed](), layoutOf[Rest]())
-	if err != nil {
+	c := new(CounterVecOf[Rest])
+	if err := c.initCurried(&v.structs, structlabels.At(&fixed), reflect.TypeFor[Fixed](), reflect.TypeFor[Rest]()); err != nil {
 		return nil, err
 	}
-	return &CounterVecOf[Rest]{vecOf[Rest, Counter, CounterVec]{s, &CounterVec{vec[Counter]{s.view}}}}, nil
+	c.untyped = &CounterVec{vec[Counter]{c.view}}
+	c.whole = c.untyped
+	return c, nil
 }
 
 // CurryGaugeVec is CurryCounterVec for gauges.
 func CurryGaugeVec[Rest, L, Fixed comparable](v *GaugeVecOf[L], fixed Fixed) (*GaugeVecOf[Rest], error) {
-	s, err := v.curry(structlabels.At(&fixed), layoutOf[Fixed](), layoutOf[Rest]())
-	if err != nil {
+	c := new(GaugeVecOf[Rest])
+	if err := c.initCurried(&v.structs, structlabels.At(&fixed), reflect.TypeFor[Fixed](), reflect.TypeFor[Rest]()); err != nil {
 		return nil, err
 	}
-	return &GaugeVecOf[Rest]{vecOf[Rest, Gauge, GaugeVec]{s, &GaugeVec{vec[Gauge]{s.view}}}}, nil
+	c.untyped = &GaugeVec{vec[Gauge]{c.view}}
+	c.whole = c.untyped
+	return c, nil
 }
 
 // CurryHistogramVec is CurryCounterVec for histograms.
 func CurryHistogramVec[Rest, L, Fixed comparable](v *HistogramVecOf[L], fixed Fixed) (*HistogramVecOf[Rest], error) {
-	s, err := v.curry(structlabels.At(&fixed), layoutOf[Fixed](), layoutOf[Rest]())
-	if err != nil {
+	c := new(HistogramVecOf[Rest])
+	if err := c.initCurried(&v.structs, structlabels.At(&fixed), reflect.TypeFor[Fixed](), reflect.TypeFor[Rest]()); err != nil {
 		return nil, err
 	}
-	return &HistogramVecOf[Rest]{vecOf[Rest, Histogram, HistogramVec]{s, &HistogramVec{vec[Histogram]{s.view}}}}, nil
+	c.untyped = &HistogramVec{vec[Histogram]{c.view}}
+	c.whole = c.untyped
+	return c, nil
 }
 
 // CurrySummaryVec is CurryCounterVec for summaries.
 func CurrySummaryVec[Rest, L, Fixed comparable](v *SummaryVecOf[L], fixed Fixed) (*SummaryVecOf[Rest], error) {
-	s, err := v.curry(structlabels.At(&fixed), layoutOf[Fixed](), layoutOf[Rest]())
-	if err != nil {
+	c := new(SummaryVecOf[Rest])
+	if err := c.initCurried(&v.structs, structlabels.At(&fixed), reflect.TypeFor[Fixed](), reflect.TypeFor[Rest]()); err != nil {
 		return nil, err
 	}
-	return &SummaryVecOf[Rest]{vecOf[Rest, Summary, SummaryVec]{s, &SummaryVec{vec[Summary]{s.view}}}}, nil
+	c.untyped = &SummaryVec{vec[Summary]{c.view}}
+	c.whole = c.untyped
+	return c, nil
 }
 
 // SetFunc makes the value of one series what f returns at each scrape, as
@@ -194,16 +198,6 @@ func (v *vecOf[L, T, V]) Lookup(l L) (*T, bool) {
 // new series at zero.
 func (v *vecOf[L, T, V]) Delete(l L) bool { return v.delete(structlabels.At(&l)) }
 
-// DeleteMatching removes all series that have these values for these labels, and returns
-// their number. A label that the vector does not have matches nothing.
-func (v *vecOf[L, T, V]) DeleteMatching(labels Labels) int { return v.view.DeleteMatching(labels) }
-
-// Reset removes all series; of a curried vector, its own.
-func (v *vecOf[L, T, V]) Reset() { v.view.Reset() }
-
-// Len returns the number of series; of a curried vector, of its own.
-func (v *vecOf[L, T, V]) Len() int { return v.view.Len() }
-
 // All returns the series, in the order in which they are exposed. Series created or
 // deleted during the iteration may or may not be met. The loop's body may call any method
 // of v.
@@ -221,25 +215,3 @@ func (v *vecOf[L, T, V]) All() iter.Seq2[L, *T] {
 // Untyped returns the vector that takes the values of labels one by one. It has the same
 // series.
 func (v *vecOf[L, T, V]) Untyped() *V { return v.untyped }
-
-// Collect writes the vector's series to out, as they would be exposed; of a curried
-// vector, the whole.
-func (v *vecOf[L, T, V]) Collect(ctx context.Context, out *metric.Sink) error {
-	return v.collector().Collect(ctx, out)
-}
-
-// collector returns what is registered in the place of v.
-func (v *vecOf[L, T, V]) collector() Collector {
-	if v.untyped == nil {
-		return any(new(V)).(Collector) // which is refused, as v would be
-	}
-	return any(v.untyped).(Collector)
-}
-
-// untyped returns what is registered in the place of c.
-func untyped(c Collector) Collector {
-	if v, ok := c.(interface{ collector() Collector }); ok {
-		return v.collector()
-	}
-	return c
-}
