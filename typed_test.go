@@ -475,12 +475,18 @@ func (c counted) String() string {
 func TestTypedStringersOfNumbersAreCalledOnce(t *testing.T) {
 	v := ember.NewCounterVecOf[struct{ C counted }](ember.CounterOpts{Name: "x_total"})
 	values := []counted{-1, 0, 1, 127, 128, math.MaxInt}
+	before := countedCalls
 	for range 3 {
 		for _, c := range values {
 			v.With(struct{ C counted }{c}).Inc()
 		}
 	}
-	require.Equal(t, len(values), countedCalls)
+	if before == 0 { // what is kept is kept for the whole process, so also when this test runs again
+		require.Equal(t, len(values), countedCalls)
+	} else {
+		require.Equal(t, before, countedCalls)
+	}
+	before = countedCalls
 	require.Equal(t, 3.0, v.Untyped().With("counted 128").Value())
 	again := ember.NewGaugeVecOf[struct {
 		X string
@@ -490,7 +496,7 @@ func TestTypedStringersOfNumbersAreCalledOnce(t *testing.T) {
 		X string
 		C counted
 	}{"", -1})
-	require.Equal(t, len(values), countedCalls, "whoever asks")
+	require.Equal(t, before, countedCalls, "whoever asks")
 
 	for c := range counted(1000) { // too many to be kept, but not to be right
 		v.With(struct{ C counted }{c}).Inc()
@@ -532,6 +538,7 @@ func (w word2) String() string {
 }
 
 func TestTypedStringerKeepsWhatItIsGiven(t *testing.T) {
+	givenWords = nil
 	v := ember.NewCounterVecOf[struct{ W word2 }](ember.CounterOpts{Name: "x_total"})
 	b := []byte("aaaa")
 	for i := range 10 {
