@@ -226,7 +226,7 @@ func TestBounded(t *testing.T) {
 		"errors":                         {"error", []string{"timeout", "connection refused", "no such host", "context deadline exceeded", "EOF", "TLS handshake failed"}},
 		"errors by code":                 {"reason", list(40, format("E10%02d"))},
 		"systemd units":                  {"name", fields("sshd.service user@1000.service getty@tty1.service systemd-fsck@dev-disk-by\\x2duuid.service")},
-		"models":                         {"model", fields("gpt-4 gpt-4o-2024-08-06 claude-3-opus-20240229 llama-3.1-70b text-embedding-3-large")},
+		"models":                         {"model", fields("small-4 small-4o-2024-08-06 great-3-opus-20240229 middle-3.1-70b text-embedding-3-large")},
 		"CPU models":                     {"model_name", []string{"Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", "AMD EPYC 7B12", "Intel(R) Core(TM) i7-9750H CPU @ 2.60GHz"}},
 		"booleans and nothing":           {"cached", []string{"true", "false", ""}},
 		"phases":                         {"phase", fields("queued running done failed")},
