@@ -209,11 +209,12 @@
 //
 // # Cost
 //
-// An update takes no mutex and allocates nothing, but for a summary's quantiles,
-// whose memory grows with the range of the values. A counter costs one atomic
-// addition, a histogram two atomic operations however many buckets it has. Where
-// writers on several processors meet on one counter or histogram, it spreads over
-// more memory so that they meet no more; nothing else pays for that.
+// An update takes no mutex and allocates nothing, but for a summary's quantiles and a
+// native histogram's buckets: their memory grows with the range of the values, and too
+// many buckets are made fewer under a mutex. A counter costs one atomic addition, a
+// histogram two atomic operations however many buckets it has. Where writers on several
+// processors meet on one counter or histogram, it spreads over more memory so that they
+// meet no more; nothing else pays for that.
 //
 // With, for a series that exists, takes no lock and allocates nothing either. It
 // hashes and compares the values. A hot path that knows its series can keep it:
