@@ -152,7 +152,7 @@ func (c *Counter) write(e encoder, _ []calledSeries) { c.writeChild(e, "") }
 
 func (c *Counter) writeChild(e encoder, labels string) {
 	x := &e.scratch().extras
-	x.created, x.exemplar = c.created, c.exemplar.kept.Load()
+	x.created, x.exemplar = instantOf(c.created), c.exemplar.kept.Load()
 	e.value(labels, c.Value(), x)
 }
 

@@ -140,7 +140,7 @@ bytes_total 2
 # TYPE calls_total counter
 calls_total{to="a"} 0
 calls_total{to="b"} 0
-# HELP ember_invalid_updates_total Updates that were dropped because no metric of that type can have the value.
+# HELP ember_invalid_updates_total Updates that were dropped, by why they cannot be applied.
 # TYPE ember_invalid_updates_total counter
 ember_invalid_updates_total{reason="infinite"} 1
 ember_invalid_updates_total{reason="nan"} 3

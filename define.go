@@ -36,7 +36,7 @@ type definition struct {
 	metric.Desc
 	syntax  *childmap.Syntax             // how the values of Desc.Labels are written with underscores
 	spelled *[escapings]*childmap.Syntax // and in each Escaping; nil if there is no difference
-	shape   string                       // what else makes two definitions differ: buckets, quantiles
+	shape   string                       // what else makes two definitions differ: buckets, quantiles, limits
 	err     error                        // what is wrong with it; Register returns it
 
 	children  *childmap.Map // of a vector
@@ -102,6 +102,14 @@ func (d *definition) fail(err error) {
 	if d.err == nil {
 		d.err = err
 	}
+}
+
+// differ notes what else tells d from other definitions.
+func (d *definition) differ(how string) {
+	if d.shape != "" {
+		d.shape += " and "
+	}
+	d.shape += how
 }
 
 // same reports whether an instrument of d can stand for one of o.

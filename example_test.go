@@ -505,7 +505,7 @@ func ExampleWithLogger() {
 	_, err := reg.Gather()
 	fmt.Println(err)
 	// Output:
-	// level=ERROR msg="ember: collector failed; its series are missing from the scrape" collector=broken error="the function of broken: panic: no value today"
+	// level=ERROR msg="ember: collector failed; series are missing from the scrape" collector=broken error="the function of broken: panic: no value today"
 	// ember: collector broken: the function of broken: panic: no value today
 }
 

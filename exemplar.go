@@ -19,14 +19,9 @@ import (
 type exemplar struct {
 	labels string // rendered: trace_id="4bf9",span_id="00f0"; all names are classic
 	value  float64
-	at     int64  // in nanoseconds since 1970; 0: unknown
+	at     instant
 	period uint64 // of its definition's clock, in which it was taken
 }
-
-func (x *exemplar) millis() int64 { return floorMillis(x.at) }
-
-// floorMillis rounds down, so that no time is announced before it has come.
-func floorMillis(nanos int64) int64 { return time.Unix(0, nanos).UnixMilli() }
 
 // maxExemplarRunes is how long the label names and values of an exemplar may be
 // together, as OpenMetrics 1.0.0 has it.
@@ -80,7 +75,7 @@ func newExemplar(x *metric.Exemplar) (*exemplar, flaw) {
 		if !countable(x.Time) {
 			return nil, badTime
 		}
-		e.at = x.Time.UnixNano()
+		e.at = instantOf(x.Time.UnixNano())
 	}
 	return e, flawless
 }
@@ -91,8 +86,8 @@ func (x *exemplar) point() metric.Exemplar {
 	for name, value := range childmap.Pairs(x.labels) {
 		p.Labels = append(p.Labels, metric.Label{Name: name, Value: value})
 	}
-	if x.at != 0 {
-		p.Time = time.Unix(0, x.at)
+	if x.at.known() {
+		p.Time = x.at.time()
 	}
 	return p
 }
@@ -117,7 +112,7 @@ func (s *exemplarSlot) offer(d *definition, v float64, labels Labels) {
 		d.dropExemplar(why)
 		return
 	}
-	s.kept.Store(&exemplar{labels: text, value: v, at: time.Now().UnixNano(), period: d.clock.now(exemplarPeriod)})
+	s.kept.Store(&exemplar{labels: text, value: v, at: instantOf(time.Now().UnixNano()), period: d.clock.now(exemplarPeriod)})
 }
 
 // ask offers an exemplar that the registry's source finds in ctx. The source is

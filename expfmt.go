@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/metric"
@@ -139,10 +141,25 @@ type extras struct {
 
 // stamps are the times that belong to a series. The zero stamps are none.
 type stamps struct {
-	created int64 // when it began, in nanoseconds since 1970; 0: unknown
-	millis  int64 // when the value was taken, in milliseconds since 1970
-	timed   bool  // millis says something
+	created instant // when it began
+	millis  int64   // when the value was taken, in milliseconds since 1970
+	timed   bool    // millis says something
 }
+
+// instant is a moment in nanoseconds since 1970. The zero instant is unknown: it stands
+// for one in the year 1677, so that 1970 itself can be meant.
+type instant int64
+
+func instantOf(nanos int64) instant { return instant(nanos ^ math.MinInt64) }
+
+func (i instant) known() bool { return i != 0 }
+
+func (i instant) nanos() int64 { return int64(i) ^ math.MinInt64 }
+
+// millis rounds down, so that no time is announced before it has come.
+func (i instant) millis() int64 { return time.Unix(0, i.nanos()).UnixMilli() }
+
+func (i instant) time() time.Time { return time.Unix(0, i.nanos()) }
 
 // scratch is memory that one scrape reuses from series to series.
 type scratch struct {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/metric"
@@ -56,8 +55,8 @@ func (s *snapshotter) labels(text string) []metric.Label {
 // point begins a point.
 func (s *snapshotter) point(labels string, t stamps) metric.Point {
 	p := metric.Point{Labels: s.labels(labels)}
-	if t.created != 0 {
-		p.Created = time.Unix(0, t.created)
+	if t.created.known() {
+		p.Created = t.created.time()
 	}
 	return p
 }

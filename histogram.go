@@ -63,10 +63,10 @@ func (o HistogramOpts) define(labels []string) *layout {
 		bounds = DefBuckets
 	}
 	l := newLayout(d, bounds)
-	d.shape = fmt.Sprint("buckets ", l.bounds)
+	d.differ(fmt.Sprint("buckets ", l.bounds))
 	if o.Native != nil {
 		l.native = o.Native.define(d)
-		d.shape += fmt.Sprint(" and native buckets ", l.native)
+		d.differ(fmt.Sprint("native buckets ", l.native))
 	}
 	return l
 }
@@ -253,7 +253,7 @@ func (s *histogramSnapshot) exemplar(bucket int) *exemplar {
 // begin anew after it; see NativeOpts.ResetAfter.
 func (h *Histogram) snapshot(s *histogramSnapshot, scrape bool) {
 	l := h.layout
-	s.stamps = stamps{created: h.created}
+	s.stamps = stamps{created: instantOf(h.created)}
 	s.sum, s.bounds, s.le = 0, l.bounds, l.le
 	s.buckets = append(s.buckets[:0], make([]uint64, len(l.bounds)+1)...)
 	s.exemplars, s.nativeExemplars = s.exemplars[:0], s.nativeExemplars[:0]
@@ -303,7 +303,7 @@ func (s *histogramSnapshot) sortExemplars() {
 	x := s.nativeExemplars
 	// There are few, and package sort would allocate.
 	for i := range x {
-		for j := i; j > 0 && x[j-1].at > x[j].at; j-- {
+		for j := i; j > 0 && x[j-1].at.nanos() > x[j].at.nanos(); j-- {
 			x[j-1], x[j] = x[j], x[j-1]
 		}
 	}

@@ -74,7 +74,7 @@ func TestHistogramDropsNaN(t *testing.T) {
 	h.Observe(math.NaN())
 	h.Observe(1)
 	h.Observe(math.NaN())
-	require.Equal(t, `# HELP ember_invalid_updates_total Updates that were dropped because no metric of that type can have the value.
+	require.Equal(t, `# HELP ember_invalid_updates_total Updates that were dropped, by why they cannot be applied.
 # TYPE ember_invalid_updates_total counter
 ember_invalid_updates_total{reason="nan"} 2
 # TYPE x histogram

@@ -48,10 +48,10 @@ func (l *limits) apply(d *definition, children *childmap.Map) {
 	}
 	children.SetPolicy(p)
 	if len(l.budgets)+len(l.known) > 0 {
-		d.shape += fmt.Sprintf("label budgets %v and known values %v", l.budgets, l.known)
+		d.differ(fmt.Sprintf("label budgets %v and known values %v", l.budgets, l.known))
 	}
 	if l.series != 0 {
-		d.shape += fmt.Sprintf("at most %d series", l.series)
+		d.differ(fmt.Sprintf("at most %d series", l.series))
 	}
 }
 

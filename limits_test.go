@@ -152,7 +152,7 @@ func TestGaugesBeyondLimits(t *testing.T) {
 	v.With("d").SetToCurrentTime()
 	v.SetFunc(func() float64 { return 1 }, "e")
 	require.Equal(t, 0.0, v.With("f").Value())
-	require.Equal(t, `# HELP ember_invalid_updates_total Updates that were dropped because no metric of that type can have the value.
+	require.Equal(t, `# HELP ember_invalid_updates_total Updates that were dropped, by why they cannot be applied.
 # TYPE ember_invalid_updates_total counter
 ember_invalid_updates_total{reason="series_limit"} 4
 # HELP ember_series_overflow_total Lookups of series, or of values of the named label, that there was no place for; they were counted as "other".
@@ -235,6 +235,18 @@ func TestBadLimits(t *testing.T) {
 			require.EqualError(t, ember.NewRegistry().Register(v), tc.want)
 		})
 	}
+}
+
+// Vectors of one name with other limits are not the same, and the error says how they
+// differ.
+func TestLimitsMakeADifference(t *testing.T) {
+	reg := ember.NewRegistry()
+	opts := ember.HistogramOpts{Name: "h", Buckets: []float64{1}, MaxSeries: 5, LabelBudgets: map[string]int{"a": 2}}
+	v := reg.NewHistogramVec(opts, "a")
+	require.Same(t, v, reg.NewHistogramVec(opts, "a"))
+	require.PanicsWithError(t, `ember: h is already registered, by a *ember.HistogramVec; it is a *ember.HistogramVec of "h" with the labels ["a"] and buckets [1] and label budgets map[a:2] and known values map[] and at most 5 series, not a *ember.HistogramVec of "h" with the labels ["a"] and buckets [1]`, func() {
+		reg.NewHistogramVec(ember.HistogramOpts{Name: "h", Buckets: []float64{1}}, "a")
+	})
 }
 
 // Whatever several goroutines do, the limits hold in every scrape, and what was counted

@@ -184,7 +184,7 @@ func (h *Histogram) snapshotNative(s *histogramSnapshot, n *nativeState, scrape 
 	shape := h.layout.native
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s.created = n.created
+	s.created = instantOf(n.created)
 	s.native = &s.ownNative
 	s.native.Reset(*n.scale.Load())
 	var now int64

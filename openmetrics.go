@@ -90,8 +90,8 @@ func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) {
 	if x != nil {
 		b = append(append(append(b, " # {"...), x.labels...), "} "...)
 		b = appendRealFloat(b, x.value)
-		if x.at != 0 {
-			b = appendSeconds(append(b, ' '), x.millis())
+		if x.at.known() {
+			b = appendSeconds(append(b, ' '), x.at.millis())
 		}
 	}
 	e.buf = append(b, '\n')
@@ -99,11 +99,11 @@ func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) {
 
 // began writes the line that says when a series began.
 func (e *openMetricsEncoder) began(labels string, t *stamps) {
-	if !e.created || t.created == 0 || e.now.shadowed {
+	if !e.created || !t.created.known() || e.now.shadowed {
 		return
 	}
 	e.line("_created", labels, "")
-	e.buf = appendSeconds(e.buf, floorMillis(t.created))
+	e.buf = appendSeconds(e.buf, t.created.millis())
 	e.stop(t, nil)
 }
 

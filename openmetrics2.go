@@ -68,8 +68,8 @@ func (e *openMetrics2Encoder) stamps(t *stamps) {
 	}
 	switch e.now.kind {
 	case metric.Counter, metric.Histogram, metric.Summary:
-		if t.created != 0 {
-			b = appendSeconds(append(b, " st@"...), floorMillis(t.created))
+		if t.created.known() {
+			b = appendSeconds(append(b, " st@"...), t.created.millis())
 		}
 	}
 	e.buf = b
@@ -77,12 +77,12 @@ func (e *openMetrics2Encoder) stamps(t *stamps) {
 
 // exemplar writes an exemplar, if it has a time: this format wants one.
 func (e *openMetrics2Encoder) exemplar(x *exemplar) {
-	if x == nil || x.at == 0 {
+	if x == nil || !x.at.known() {
 		return
 	}
 	b := append(append(append(e.buf, " # {"...), x.labels...), "} "...)
 	b = appendFloat(b, x.value)
-	e.buf = appendSeconds(append(b, ' '), x.millis())
+	e.buf = appendSeconds(append(b, ' '), x.at.millis())
 }
 
 // field begins a part of a value.

@@ -15,7 +15,7 @@ var (
 	collectorErrors = newFamilyInfo("ember_collector_errors_total",
 		"Scrapes in which a collector or a callback failed, so that its series were missing.", "", metric.Counter)
 	invalidUpdates = newFamilyInfo("ember_invalid_updates_total",
-		"Updates that were dropped because no metric of that type can have the value.", "", metric.Counter)
+		"Updates that were dropped, by why they cannot be applied.", "", metric.Counter)
 
 	invalidExemplars = newFamilyInfo("ember_invalid_exemplars_total",
 		"Exemplars that were dropped because no format can have them.", "", metric.Counter)
@@ -40,7 +40,7 @@ func (r *Registry) failed(j *job) error {
 		if p := (*panicError)(nil); errors.As(j.err, &p) {
 			attrs = append(attrs, "stack", string(p.stack))
 		}
-		r.log().Error("ember: collector failed; its series are missing from the scrape", attrs...)
+		r.log().Error("ember: collector failed; series are missing from the scrape", attrs...)
 	}
 	return fmt.Errorf("ember: collector %s: %w", j.name, j.err)
 }

@@ -104,7 +104,7 @@ func bounded(buckets []metric.Bucket) []metric.Bucket {
 func (p *point) stamps() stamps {
 	var t stamps
 	if !p.Created.IsZero() {
-		t.created = p.Created.UnixNano()
+		t.created = instantOf(p.Created.UnixNano())
 	}
 	if !p.Time.IsZero() {
 		t.millis, t.timed = p.Time.UnixMilli(), true

@@ -435,7 +435,7 @@ func (w *world) time() time.Time {
 	case 0:
 		return time.Unix(1+w.Int64N(9_000_000_000), w.Int64N(1e9))
 	case 1:
-		return time.UnixMilli(w.Int64N(3000))
+		return time.UnixMilli(w.Int64N(3000) * w.Int64N(2)) // 1970 itself too
 	default:
 		return time.Unix(1_700_000_000+w.Int64N(1000), 0)
 	}

@@ -336,8 +336,8 @@ func (e *protobufEncoder) value(labels string, v float64, x *extras) {
 }
 
 func (e *protobufEncoder) created(tag byte, t *stamps) {
-	if t.created != 0 {
-		e.time(tag, t.created)
+	if t.created.known() {
+		e.time(tag, t.created.nanos())
 	}
 }
 
@@ -359,8 +359,8 @@ func (e *protobufEncoder) exemplarFields(x *exemplar) {
 		e.stop(label)
 	}
 	e.buf = binary.LittleEndian.AppendUint64(append(e.buf, pbExemplarValue), math.Float64bits(x.value))
-	if x.at != 0 {
-		e.time(pbExemplarTime, x.at)
+	if x.at.known() {
+		e.time(pbExemplarTime, x.at.nanos())
 	}
 }
 
@@ -431,7 +431,7 @@ func (e *protobufEncoder) native(s *histogramSnapshot) {
 		e.stop(span)
 	}
 	for _, x := range s.nativeExemplars {
-		if x.at == 0 {
+		if !x.at.known() {
 			continue // only those with a time are allowed here
 		}
 		e.buf = append(e.buf, pbHistogramExemplars&0x7f|0x80)

@@ -295,8 +295,8 @@ func asProto(families []*metric.Family, e ember.Escaping) []*metric.Family {
 		all[i] = &g
 		g.Name = spelledBy(e, f.Name, false)
 		base := g.Name
-		if f.Kind == metric.Counter {
-			base = strings.TrimSuffix(base, "_total")
+		if cut, ok := strings.CutSuffix(base, "_total"); ok && cut != "" && f.Kind == metric.Counter {
+			base = cut
 		}
 		if !model.LegacyValidation.IsValidMetricName("_"+f.Unit) || !strings.HasSuffix(base, "_"+f.Unit) {
 			g.Unit = ""

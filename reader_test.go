@@ -147,8 +147,8 @@ func (r *openReader) header(keyword, before string) string {
 		return keyword
 	}
 	base := name
-	if r.two && r.now.Kind == metric.Counter {
-		base = strings.TrimSuffix(base, "_total")
+	if cut, ok := strings.CutSuffix(base, "_total"); ok && cut != "" && r.two && r.now.Kind == metric.Counter {
+		base = cut
 	}
 	if !strings.HasSuffix(base, "_"+text) || !model.LegacyValidation.IsValidMetricName("_"+text) {
 		r.fail("%q does not end in its unit %q", name, text)

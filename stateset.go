@@ -59,7 +59,7 @@ func NewStateSet(opts StateSetOpts, states ...string) *StateSet {
 		s.def.fail(err)
 		s.states = nil
 	}
-	s.def.shape = fmt.Sprintf("states %q", s.states)
+	s.def.differ(fmt.Sprintf("states %q", s.states))
 	return s
 }
 

@@ -74,7 +74,7 @@ func TestStateSetDropsUnknownStates(t *testing.T) {
 	s.Set("d", true)
 	s.Set("", false)
 	require.Equal(t, []string{"a"}, s.On())
-	require.Equal(t, `# HELP ember_invalid_updates_total Updates that were dropped because no metric of that type can have the value.
+	require.Equal(t, `# HELP ember_invalid_updates_total Updates that were dropped, by why they cannot be applied.
 # TYPE ember_invalid_updates_total counter
 ember_invalid_updates_total{reason="unknown_state"} 3
 # TYPE x gauge

@@ -97,7 +97,7 @@ func (o SummaryOpts) define(labels []string) *summaryShape {
 	}
 	s.period = max(age/time.Duration(s.periods), 1)
 	s.labels = newNumberLabels("quantile", s.quantiles)
-	d.shape = fmt.Sprint("quantiles ", s.quantiles, " over ", age, " in ", s.periods)
+	d.differ(fmt.Sprint("quantiles ", s.quantiles, " over ", age, " in ", s.periods))
 	return s
 }
 
@@ -251,7 +251,7 @@ type summarySnapshot struct {
 
 // snapshot overwrites t, whose memory it reuses.
 func (s *Summary) snapshot(t *summarySnapshot) {
-	t.stamps = stamps{created: s.created}
+	t.stamps = stamps{created: instantOf(s.created)}
 	t.quantiles, t.labels = s.shape.quantiles, s.shape.labels
 	t.values = append(t.values[:0], t.quantiles...)
 	if s.ages == nil {
