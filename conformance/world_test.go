@@ -165,7 +165,7 @@ func (w *world) moment() time.Time {
 	case 0:
 		return time.Unix(0, 1+w.Int64N(1<<62))
 	case 1:
-		return time.UnixMilli(1 + w.Int64N(3000)) // at zero, only the time of a sample is one
+		return time.UnixMilli(w.Int64N(3000) * w.Int64N(2)) // 1970 itself too
 	case 2:
 		return time.UnixMilli(1_700_000_000_000 + w.Int64N(1e9))
 	case 3:
