@@ -5,9 +5,11 @@ package ember
 import (
 	"context"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/embermetrics/ember/internal/cell"
+	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -37,10 +39,15 @@ type CounterOpts struct {
 	// called when there is no series with the value as it is, so normalizing twice must
 	// be the same as once.
 	Normalize map[string]func(string) string
+	// IdleAfter is when a vector drops a series: at the first scrape that comes so long
+	// after one which still saw a change. What comes through an instrument that somebody
+	// holds after that brings the series back, from zero, on the terms of Delete. It should
+	// be several times the interval of the slowest scraper. Zero means never.
+	IdleAfter time.Duration
 }
 
 func (o CounterOpts) limits() limits {
-	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize}
+	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize, o.IdleAfter}
 }
 
 func (o CounterOpts) define(labels []string) *definition {
@@ -55,7 +62,7 @@ func (o CounterOpts) define(labels []string) *definition {
 type Counter struct {
 	total    cell.Total
 	def      *definition
-	created  int64 // in nanoseconds since 1970
+	created  atomic.Int64 // in nanoseconds since 1970
 	exemplar exemplarSlot
 }
 
@@ -68,7 +75,8 @@ func NewCounter(opts CounterOpts) *Counter {
 }
 
 func (c *Counter) init(d *definition) {
-	c.def, c.created = d, time.Now().UnixNano()
+	c.def = d
+	c.created.Store(time.Now().UnixNano())
 	c.total.Init(nil)
 }
 
@@ -148,12 +156,16 @@ func (c *Counter) Collect(_ context.Context, out *metric.Sink) error { return co
 
 func (c *Counter) definition() *definition { return c.def }
 
-func (c *Counter) write(e encoder, _ []calledSeries) { c.writeChild(e, "") }
+func (c *Counter) write(e encoder, _ []calledSeries) { c.writeChild(e, &alone) }
 
-func (c *Counter) writeChild(e encoder, labels string) {
+func (c *Counter) writeChild(e encoder, at *childmap.Child) {
 	x := &e.scratch().extras
-	x.created, x.exemplar = instantOf(c.created), c.exemplar.kept.Load()
-	e.value(labels, c.Value(), x)
+	x.created, x.exemplar = instantOf(c.created.Load()), c.exemplar.kept.Load()
+	value := c.Value()
+	if at.Deleted() {
+		return // perhaps before that was all of it
+	}
+	e.value(at.Text(), value, x)
 }
 
 // CounterFunc is a counter whose value a function reports at each scrape: for a

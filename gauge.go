@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -36,10 +37,17 @@ type GaugeOpts struct {
 	// called when there is no series with the value as it is, so normalizing twice must
 	// be the same as once.
 	Normalize map[string]func(string) string
+	// IdleAfter is when a vector drops a series: at the first scrape that comes so long
+	// after one which still saw a change. Setting the value that there is counts; a gauge
+	// that was added to is not idle before it is back at zero. What comes through an
+	// instrument that somebody holds after that brings the series back, on the terms of
+	// Delete. It should be several times the interval of the slowest scraper. Zero means
+	// never. Updates of the vector's gauges take a little longer with it.
+	IdleAfter time.Duration
 }
 
 func (o GaugeOpts) limits() limits {
-	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize}
+	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize, o.IdleAfter}
 }
 
 func (o GaugeOpts) define(labels []string) *definition {
@@ -53,35 +61,23 @@ func (o GaugeOpts) define(labels []string) *definition {
 // Create one with NewGauge, Registry.NewGauge or GaugeVec.With; the zero Gauge is
 // not usable, and a Gauge must not be copied.
 type Gauge struct {
-	at  atomic.Pointer[atomic.Uint64] // where the value's bits are: own, unless they live elsewhere; nil: see initOverflow
-	own atomic.Uint64
-	def *definition
+	at   atomic.Pointer[atomic.Uint64] // where the value's bits are: own, unless they live elsewhere; nil: see special
+	own  atomic.Uint64
+	more atomic.Pointer[gaugeMore]
 }
 
 // NewGauge returns a gauge that starts at zero and is not registered. It never
 // fails: what is wrong with opts, Register says.
 func NewGauge(opts GaugeOpts) *Gauge {
 	g := new(Gauge)
-	g.init(opts.define(nil))
+	g.init(&gaugeMore{def: opts.define(nil)})
 	return g
 }
 
-func (g *Gauge) init(d *definition) {
-	g.def = d
+func (g *Gauge) init(m *gaugeMore) {
+	g.more.Store(m)
 	g.at.Store(&g.own)
 }
-
-// initOverflow makes g, which is ready, the gauge of all series that there is no place
-// for. It can add up what is added to them, but there is no sum of what they are set
-// to.
-func (g *Gauge) initOverflow() {
-	g.own.Store(nothingAdded)
-	g.at.Store(nil)
-}
-
-// nothingAdded are the bits of -0, which leaves every sum as it is, and which no sum
-// comes back to.
-const nothingAdded = 1 << 63
 
 // Set sets the value. What stands for series that there was no place for is not set:
 // that is counted in ember_invalid_updates_total.
@@ -89,7 +85,7 @@ func (g *Gauge) Set(v float64) {
 	if at := g.at.Load(); at != nil {
 		at.Store(math.Float64bits(v))
 	} else {
-		g.def.dropped[noPlace].Add(1) // the log has heard of the limit
+		g.setSpecial(v)
 	}
 }
 
@@ -97,7 +93,8 @@ func (g *Gauge) Set(v float64) {
 func (g *Gauge) Add(v float64) {
 	at := g.at.Load()
 	if at == nil {
-		at = &g.own // see initOverflow
+		g.more.Load().added.on.Store(1) // touch would be too much to inline
+		at = &g.own
 	}
 	for {
 		old := at.Load()
@@ -133,21 +130,25 @@ func (g *Gauge) Value() float64 {
 	if at := g.at.Load(); at != nil {
 		return math.Float64frombits(at.Load())
 	}
-	return math.Float64frombits(g.own.Load()) + 0 // which makes 0 of -0
+	return g.specialValue()
 }
 
 // Collect writes the gauge to out, as it would be exposed.
 func (g *Gauge) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, g) }
 
-func (g *Gauge) definition() *definition { return g.def }
+func (g *Gauge) definition() *definition {
+	if m := g.more.Load(); m != nil {
+		return m.def
+	}
+	return nil
+}
 
 func (g *Gauge) write(e encoder, _ []calledSeries) { e.value("", g.Value(), nil) }
 
-func (g *Gauge) writeChild(e encoder, labels string) {
-	if g.at.Load() == nil && g.own.Load() == nothingAdded {
-		return // it was only set
+func (g *Gauge) writeChild(e encoder, at *childmap.Child) {
+	if g.exists() && !at.Deleted() {
+		e.value(at.Text(), g.Value(), nil)
 	}
-	e.value(labels, g.Value(), nil)
 }
 
 // GaugeFunc is a gauge whose value a function reports at each scrape.

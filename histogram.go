@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/embermetrics/ember/internal/cell"
+	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/internal/native"
 	"github.com/embermetrics/ember/metric"
 )
@@ -50,10 +51,15 @@ type HistogramOpts struct {
 	// called when there is no series with the value as it is, so normalizing twice must
 	// be the same as once.
 	Normalize map[string]func(string) string
+	// IdleAfter is when a vector drops a series: at the first scrape that comes so long
+	// after one which still saw a change. What comes through an instrument that somebody
+	// holds after that brings the series back, from zero, on the terms of Delete. It should
+	// be several times the interval of the slowest scraper. Zero means never.
+	IdleAfter time.Duration
 }
 
 func (o HistogramOpts) limits() limits {
-	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize}
+	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize, o.IdleAfter}
 }
 
 func (o HistogramOpts) define(labels []string) *layout {
@@ -84,7 +90,7 @@ type Histogram struct {
 	// Two words, then one for each bucket; see the indices below.
 	block   cell.Block
 	layout  *layout
-	created int64                         // in nanoseconds since 1970; of a native one, nativeState knows
+	created atomic.Int64                  // in nanoseconds since 1970; of a native one, nativeState knows
 	more    atomic.Pointer[histogramMore] // what most histograms do not have; nil until there is something
 }
 
@@ -109,10 +115,12 @@ func NewHistogram(opts HistogramOpts) *Histogram {
 }
 
 func (h *Histogram) init(l *layout) {
-	h.layout, h.created = l, time.Now().UnixNano()
+	now := time.Now().UnixNano()
+	h.layout = l
+	h.created.Store(now)
 	h.block.Init(make([]uint64, l.words()))
 	if l.native != nil {
-		h.more.Store(&histogramMore{native: newNativeState(l.native, h.created)})
+		h.more.Store(&histogramMore{native: newNativeState(l.native, now)})
 	}
 }
 
@@ -217,13 +225,16 @@ func (h *Histogram) definition() *definition {
 	return h.layout.definition
 }
 
-func (h *Histogram) write(e encoder, _ []calledSeries) { h.writeChild(e, "") }
+func (h *Histogram) write(e encoder, _ []calledSeries) { h.writeChild(e, &alone) }
 
-func (h *Histogram) writeChild(e encoder, labels string) {
+func (h *Histogram) writeChild(e encoder, at *childmap.Child) {
 	s := &e.scratch().histogram
 	_, gathered := e.(*snapshotter)
 	h.snapshot(s, !gathered)
-	e.histogram(labels, s)
+	if at.Deleted() {
+		return // perhaps before that was all of it
+	}
+	e.histogram(at.Text(), s)
 }
 
 // histogramSnapshot is a histogram at one moment, as encoders want it.
@@ -253,7 +264,7 @@ func (s *histogramSnapshot) exemplar(bucket int) *exemplar {
 // begin anew after it; see NativeOpts.ResetAfter.
 func (h *Histogram) snapshot(s *histogramSnapshot, scrape bool) {
 	l := h.layout
-	s.stamps = stamps{created: instantOf(h.created)}
+	s.stamps = stamps{created: instantOf(h.created.Load())}
 	s.sum, s.bounds, s.le = 0, l.bounds, l.le
 	s.buckets = append(s.buckets[:0], make([]uint64, len(l.bounds)+1)...)
 	s.exemplars, s.nativeExemplars = s.exemplars[:0], s.nativeExemplars[:0]

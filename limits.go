@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/embermetrics/ember/internal/childmap"
@@ -19,6 +20,7 @@ type limits struct {
 	budgets   map[string]int
 	known     map[string][]string
 	normalize map[string]func(string) string
+	idleAfter time.Duration
 }
 
 // defaultMaxSeries is how many series a vector may have if nobody says anything.
@@ -44,11 +46,14 @@ func (l *limits) apply(d *definition, children *childmap.Map) {
 		}
 	}
 	if d.Kind == metric.Gauge {
-		p.Overflow = func(c *childmap.Child) { childmap.Item[Gauge](c).initOverflow() }
+		p.Overflow = func(c *childmap.Child) { childmap.Item[Gauge](c).initOthers() }
 	}
 	children.SetPolicy(p)
 	if len(l.budgets)+len(l.known) > 0 {
 		d.differ(fmt.Sprintf("label budgets %v and known values %v", l.budgets, l.known))
+	}
+	if l.idleAfter != 0 {
+		d.differ(fmt.Sprint("idle after ", l.idleAfter))
 	}
 	if l.series != 0 {
 		d.differ(fmt.Sprintf("at most %d series", l.series))
@@ -94,6 +99,9 @@ func (l *limits) check(d *definition) error {
 		if f, ok := l.normalize[name]; ok && f == nil {
 			return fmt.Errorf("ember: %s: the function to normalize label %q is nil", d, name)
 		}
+	}
+	if l.idleAfter < 0 {
+		return fmt.Errorf("ember: %s: IdleAfter (%v) must not be negative", d, l.idleAfter)
 	}
 	return nil
 }

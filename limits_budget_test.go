@@ -5,6 +5,8 @@
 package ember_test
 
 import (
+	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -80,5 +82,36 @@ func TestAllocationsWithLimits(t *testing.T) {
 		"a value among known others": func() { budget.With("0", "x").Inc() },
 	} {
 		t.Run(name, func(t *testing.T) { requireNoAllocations(t, f) })
+	}
+}
+
+// What nobody holds any more costs nothing, whether anybody scrapes or not.
+func TestEndedSeriesAreForgotten(t *testing.T) {
+	for name, reg := range map[string]*ember.Registry{"scraped": ember.NewRegistry(), "not scraped": nil} {
+		t.Run(name, func(t *testing.T) {
+			v := ember.NewCounterVec(ember.CounterOpts{Name: "x_total"}, "a")
+			if reg != nil {
+				reg.MustRegister(v)
+			}
+			held := v.With("held")
+			v.Reset()
+			before := heap()
+			for i := range 100_000 {
+				label := fmt.Sprint(i)
+				v.With(label).Inc()
+				v.Delete(label)
+				if i%10_000 == 0 {
+					runtime.GC()
+					if reg != nil {
+						scrapeOf(t, reg)
+					}
+				}
+			}
+			require.Less(t, heap()-before, int64(5<<20))
+			held.Inc()
+			if reg != nil {
+				require.Contains(t, scrapeOf(t, reg), `x_total{a="held"} 1`)
+			}
+		})
 	}
 }

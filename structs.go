@@ -97,12 +97,12 @@ func (v *structs) initSummariesIn(r *Registry, t reflect.Type, opts *SummaryOpts
 	return c
 }
 
-// DeleteMatching removes all series that have these values for these labels, and returns
-// their number. Of a curried vector, only its own series are considered. A label that the
+// DeleteMatching removes, on the terms of Delete, all series that have these values for
+// these labels, and returns their number. Of a curried vector, only its own series are considered. A label that the
 // vector does not have matches nothing.
 func (v *structs) DeleteMatching(labels Labels) int { return v.view.DeleteMatching(labels) }
 
-// Reset removes all series; of a curried vector, its own.
+// Reset removes all series, on the terms of Delete; of a curried vector, its own.
 func (v *structs) Reset() { v.view.Reset() }
 
 // Len returns the number of series; of a curried vector, of its own.
@@ -140,6 +140,9 @@ func (v *structs) lookup(s structlabels.Struct) *childmap.Child {
 }
 
 func (v *structs) delete(s structlabels.Struct) bool {
+	if v.view.ended.size.Load() > 0 {
+		v.view.forwardTo(v.layout.Values(s))
+	}
 	c := v.lookup(s)
 	return c != nil && v.view.remove(c)
 }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/embermetrics/ember/internal/cell"
+	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/internal/sketch"
 	"github.com/embermetrics/ember/metric"
 )
@@ -51,6 +53,11 @@ type SummaryOpts struct {
 	// called when there is no series with the value as it is, so normalizing twice must
 	// be the same as once.
 	Normalize map[string]func(string) string
+	// IdleAfter is when a vector drops a series: at the first scrape that comes so long
+	// after one which still saw a change. What comes through an instrument that somebody
+	// holds after that brings the series back, from zero, on the terms of Delete. It should
+	// be several times the interval of the slowest scraper. Zero means never.
+	IdleAfter time.Duration
 }
 
 const (
@@ -69,7 +76,7 @@ type summaryShape struct {
 }
 
 func (o SummaryOpts) limits() limits {
-	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize}
+	return limits{o.MaxSeries, o.LabelBudgets, o.KnownValues, o.Normalize, o.IdleAfter}
 }
 
 func (o SummaryOpts) define(labels []string) *summaryShape {
@@ -115,8 +122,8 @@ func (o SummaryOpts) define(labels []string) *summaryShape {
 type Summary struct {
 	block   cell.Block
 	shape   *summaryShape
-	created int64 // in nanoseconds since 1970
-	ages    *ages // nil without quantiles
+	created atomic.Int64 // in nanoseconds since 1970
+	ages    *ages        // nil without quantiles
 }
 
 // Indices into a shard of a summary's block. Word 0 is the block's own.
@@ -143,7 +150,8 @@ func NewSummary(opts SummaryOpts) *Summary {
 
 func (s *Summary) init(shape *summaryShape) {
 	now := time.Now()
-	s.shape, s.created = shape, now.UnixNano()
+	s.shape = shape
+	s.created.Store(now.UnixNano())
 	s.block.Init(make([]uint64, summaryWords))
 	if len(shape.quantiles) > 0 {
 		s.ages = &ages{clock: clock{start: now}}
@@ -229,12 +237,15 @@ func (s *Summary) definition() *definition {
 	return s.shape.definition
 }
 
-func (s *Summary) write(e encoder, _ []calledSeries) { s.writeChild(e, "") }
+func (s *Summary) write(e encoder, _ []calledSeries) { s.writeChild(e, &alone) }
 
-func (s *Summary) writeChild(e encoder, labels string) {
+func (s *Summary) writeChild(e encoder, at *childmap.Child) {
 	snap := &e.scratch().summary
 	s.snapshot(snap)
-	e.summary(labels, snap)
+	if at.Deleted() {
+		return // perhaps before that was all of it
+	}
+	e.summary(at.Text(), snap)
 }
 
 // summarySnapshot is a summary at one moment, as encoders want it.
@@ -251,7 +262,7 @@ type summarySnapshot struct {
 
 // snapshot overwrites t, whose memory it reuses.
 func (s *Summary) snapshot(t *summarySnapshot) {
-	t.stamps = stamps{created: instantOf(s.created)}
+	t.stamps = stamps{created: instantOf(s.created.Load())}
 	t.quantiles, t.labels = s.shape.quantiles, s.shape.labels
 	t.values = append(t.values[:0], t.quantiles...)
 	if s.ages == nil {

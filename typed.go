@@ -193,9 +193,10 @@ func (v *vecOf[L, T, V]) Lookup(l L) (*T, bool) {
 	return childmap.Item[T](c), true
 }
 
-// Delete removes a series and reports whether there was one. Who still holds its
-// instrument may go on updating it, but that is no longer exposed; the next With starts a
-// new series at zero.
+// Delete removes a series, with all that it had, and reports whether there was one. The
+// next With starts a new one at zero. What is done afterwards through an instrument that
+// somebody still holds becomes part of the series with the same labels with the next
+// scrape, as CounterVec.Delete says.
 func (v *vecOf[L, T, V]) Delete(l L) bool { return v.delete(structlabels.At(&l)) }
 
 // All returns the series, in the order in which they are exposed. Series created or

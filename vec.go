@@ -5,6 +5,7 @@ package ember
 import (
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/embermetrics/ember/internal/childmap"
 )
@@ -40,7 +41,12 @@ func NewCounterVec(opts CounterOpts, labels ...string) *CounterVec {
 // NewGaugeVec is NewCounterVec for gauges.
 func NewGaugeVec(opts GaugeOpts, labels ...string) *GaugeVec {
 	d := opts.define(labels)
-	return &GaugeVec{newVec(d, opts.limits(), func(g *Gauge) { g.init(d) })}
+	init := func(g *Gauge) { g.initWatched(d) }
+	if opts.IdleAfter <= 0 {
+		shared := &gaugeMore{def: d}
+		init = func(g *Gauge) { g.init(shared) }
+	}
+	return &GaugeVec{newVec(d, opts.limits(), init)}
 }
 
 // NewHistogramVec is NewCounterVec for histograms.
@@ -105,26 +111,18 @@ func (v *CounterVec) SetFunc(f func() float64, values ...string) { v.setFunc(f, 
 // of values panics, as in With.
 func (v *GaugeVec) SetFunc(f func() float64, values ...string) { v.setFunc(f, values) }
 
-// child is what a vector asks of its instruments.
-type child[T any] interface {
-	*T
-	writeChild(e encoder, labels string)
-}
-
 // vec is what the four vectors have in common.
 type vec[T any] struct{ view }
 
 func newVec[T any, P child[T]](d *definition, l limits, init func(*T)) vec[T] {
-	children := childmap.New(d.syntax, init)
-	l.apply(d, children)
-	return vec[T]{view{
-		viewState: &viewState{
-			def:       d,
-			children:  children,
-			writeItem: func(e encoder, c *childmap.Child) { P(childmap.Item[T](c)).writeChild(e, c.Text()) },
-		},
-		free: len(d.Labels),
-	}}
+	s := &viewState{def: d, items: itemsOf[T, P]{}, idleAfter: l.idleAfter, made: time.Now()}
+	if s.idleAfter > 0 {
+		s.children = childmap.NewBeside[T, idleness](d.syntax, init)
+	} else {
+		s.children = childmap.New(d.syntax, init)
+	}
+	l.apply(d, s.children)
+	return vec[T]{view{viewState: s, free: len(d.Labels)}}
 }
 
 // With returns the instrument of the series with these label values, in the order

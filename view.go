@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/metric"
@@ -24,12 +25,17 @@ type view struct {
 
 // viewState is shared by a vector and its curried views.
 type viewState struct {
-	def       *definition
-	children  *childmap.Map
-	writeItem func(e encoder, c *childmap.Child)
+	def      *definition
+	children *childmap.Map
+	items    items
 
 	mu    sync.Mutex
 	funcs map[*childmap.Child]func() float64 // of the children that are marked
+
+	ended     inboxes
+	idleAfter time.Duration // 0: no series is idle
+	made      time.Time     // idleness counts from here
+	sweeping  sync.Mutex    // held by who looks for what is idle
 }
 
 func (v *view) lookup(values []string) *childmap.Child {
@@ -39,27 +45,27 @@ func (v *view) lookup(values []string) *childmap.Child {
 	return v.child(values, false)
 }
 
-// Delete removes a series and reports whether there was one. Who still holds its
-// instrument may go on updating it, but that is no longer exposed; the next With
-// starts a new series at zero.
+// Delete removes a series, with all that it had, and reports whether there was one. The
+// next With starts a new one at zero.
+//
+// What is done afterwards through an instrument that somebody still holds is not lost:
+// with the next scrape it becomes part of the series with the same labels, which begins
+// anew if there is none. A gauge counts on from the value that it had, so that what was
+// added before may be taken off after.
 func (v *view) Delete(values ...string) bool {
+	if len(values) != v.free {
+		return false
+	}
+	if v.ended.size.Load() > 0 {
+		v.forwardTo(v.wideValues(values))
+	}
 	c := v.lookup(values)
 	return c != nil && v.remove(c)
 }
 
-func (v *view) remove(c *childmap.Child) bool {
-	if !v.children.Delete(c) {
-		return false
-	}
-	v.mu.Lock()
-	delete(v.funcs, c)
-	v.mu.Unlock()
-	return true
-}
-
-// DeleteMatching removes all series that have these values for these labels, and
-// returns their number. Of a curried vector, only its own series are considered.
-// A label that the vector does not have matches nothing.
+// DeleteMatching removes, on the terms of Delete, all series that have these values for
+// these labels, and returns their number. Of a curried vector, only its own series are
+// considered. A label that the vector does not have matches nothing.
 func (v *view) DeleteMatching(labels Labels) int {
 	want := slices.Clone(v.fixed)
 	if want == nil {
@@ -75,6 +81,7 @@ func (v *view) DeleteMatching(labels Labels) int {
 		}
 		want[i] = &value
 	}
+	v.forward(v.ended.allHeld())
 	n := 0
 	w := v.children.Walk()
 	defer w.End()
@@ -86,7 +93,7 @@ func (v *view) DeleteMatching(labels Labels) int {
 	return n
 }
 
-// Reset removes all series; of a curried vector, its own.
+// Reset removes all series, on the terms of Delete; of a curried vector, its own.
 func (v *view) Reset() { v.DeleteMatching(nil) }
 
 // Len returns the number of series; of a curried vector, of its own.
@@ -140,11 +147,15 @@ func (v *view) curried() bool { return v.fixed != nil }
 // write writes all series in order: of those that have a function, the ones in
 // called, which is in order too.
 func (v *view) write(e encoder, called []calledSeries) {
+	v.forward(v.ended.allHeld())
+	if v.idleAfter > 0 {
+		v.sweep()
+	}
 	w := v.children.Walk()
 	defer w.End()
 	for c := w.Next(); c != nil && !e.failed(); c = w.Next() {
 		if !c.Marked() {
-			v.writeItem(e, c)
+			v.items.write(e, c)
 			continue
 		}
 		for len(called) > 0 && called[0].labels < c.Text() {
@@ -152,7 +163,7 @@ func (v *view) write(e encoder, called []calledSeries) {
 		}
 		switch {
 		case len(called) == 0 || called[0].labels != c.Text():
-			v.writeItem(e, c) // the function came after the functions were called
+			v.items.write(e, c) // the function came after the functions were called
 		case !called[0].failed:
 			e.value(c.Text(), called[0].value, nil)
 		}
@@ -241,10 +252,10 @@ func (v *view) child(values []string, create bool) *childmap.Child {
 
 // wideValues returns the values of all labels, curried ones included, on the heap.
 func (v *view) wideValues(values []string) []string {
-	all := make([]string, 0, len(v.fixed))
-	for _, f := range v.fixed {
-		if f != nil {
-			all = append(all, *f)
+	all := make([]string, 0, len(v.def.Labels))
+	for i := range v.def.Labels {
+		if v.isFixed(i) {
+			all = append(all, *v.fixed[i])
 		} else {
 			all, values = append(all, strings.Clone(values[0])), values[1:]
 		}

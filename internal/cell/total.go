@@ -136,19 +136,48 @@ func (s *totalStripes) add(n uint64) {
 // at least what it was at any earlier call, as long as only positive values are
 // added.
 func (t *Total) Load() float64 {
+	n, f := t.Parts()
+	return float64(n) + f
+}
+
+// Parts returns what Load adds up: whole numbers, and all others.
+func (t *Total) Parts() (n uint64, f float64) {
 	w := t.at.Load()
 	s := t.spread.Load() // after at, so it is there if at is nil
 	if s != nil {
 		w = s.first
 	}
-	n, f := w.n.Load(), math.Float64frombits(w.f.Load())
+	n, f = w.n.Load(), math.Float64frombits(w.f.Load())
 	if s != nil {
 		for i := range s.stripes {
 			n += s.stripes[i].n.Load()
 			f += math.Float64frombits(s.stripes[i].f.Load())
 		}
 	}
-	return float64(n) + f
+	return n, f
+}
+
+// Take returns what Parts would, and takes it away. An addition that is made meanwhile is
+// in the result or stays for the next one, never both.
+func (t *Total) Take() (n uint64, f float64) {
+	w := t.at.Load()
+	s := t.spread.Load() // as in Parts
+	if s != nil {
+		w = s.first
+	}
+	n, f = w.take()
+	if s != nil {
+		for i := range s.stripes {
+			whole, other := s.stripes[i].take()
+			n += whole
+			f += other
+		}
+	}
+	return n, f
+}
+
+func (w *TotalWords) take() (n uint64, f float64) {
+	return w.n.Swap(0), math.Float64frombits(w.f.Swap(0))
 }
 
 // probe spreads t if another goroutine adds to w, its only words, meanwhile.

@@ -130,13 +130,18 @@ func (s *valueSet) takes(value string) bool {
 
 // overflow returns the child that stands for all that there is no place for.
 func (m *Map) overflow(values []string) *Child {
+	m.admission.overflows.Inc()
+	m.admission.say(-1, values) // without a lock: who hears it may ask for children
+	return m.allOthers(len(values))
+}
+
+// allOthers returns the child whose values are all Other because there is no place.
+func (m *Map) allOthers(labels int) *Child {
 	a := &m.admission
-	a.overflows.Inc()
-	a.say(-1, values) // without a lock: who hears it may ask for children
 	if c := a.other.Load(); c != nil {
 		return c
 	}
-	all := make([]string, len(values))
+	all := make([]string, labels)
 	for i := range all {
 		all[i] = Other
 	}

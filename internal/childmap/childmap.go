@@ -13,6 +13,7 @@
 package childmap
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,11 +38,23 @@ type childOf[T any] struct {
 	item T
 }
 
+// besideOf is what is allocated for a child that has something beside its item.
+type besideOf[T, U any] struct {
+	childOf[T]
+	beside U
+}
+
 // Item returns the instrument of a child, whose map New must have made for the
 // same T.
 func Item[T any](c *Child) *T {
 	// Each child is the first field of a childOf, and keeps it alive.
 	return &(*childOf[T])(unsafe.Pointer(c)).item
+}
+
+// Beside returns what is beside the item of a child, whose map NewBeside must have made
+// for the same T and U.
+func Beside[T, U any](c *Child) *U {
+	return &(*besideOf[T, U])(unsafe.Pointer(c)).beside
 }
 
 const (
@@ -111,11 +124,24 @@ type Map struct {
 // New returns an empty map for labels of that syntax, whose children hold a T.
 // init prepares the item of each new child before anyone sees it.
 func New[T any](s *Syntax, init func(*T)) *Map {
-	m := &Map{syntax: s, alloc: func() *Child {
+	return newMap(s, func() *Child {
 		c := new(childOf[T])
 		init(&c.item)
 		return &c.Child
-	}}
+	})
+}
+
+// NewBeside is New for children that have a U beside their T; see Beside.
+func NewBeside[T, U any](s *Syntax, init func(*T)) *Map {
+	return newMap(s, func() *Child {
+		c := new(besideOf[T, U])
+		init(&c.item)
+		return &c.Child
+	})
+}
+
+func newMap(s *Syntax, alloc func() *Child) *Map {
+	m := &Map{syntax: s, alloc: alloc}
 	m.table.Store(newTable())
 	m.admission.overflows.Init(nil)
 	return m
@@ -206,7 +232,26 @@ func (m *Map) create(values []string) *Child {
 		values = all[:len(values)]
 	}
 	m.admission.normalize(values)
-	replaced := false
+	return m.admit(values, false)
+}
+
+// Successor returns the child that has the labels of c now that c is deleted, creating it
+// if there is none.
+func (m *Map) Successor(c *Child) *Child {
+	values := m.Values(c)
+	if c.ForOthers() && !slices.ContainsFunc(values, func(v string) bool { return v != Other }) {
+		return m.allOthers(len(values))
+	}
+	if s := m.table.Load().find(hash(values), values, m.syntax); s != nil {
+		return s
+	}
+	return m.admit(values, c.ForOthers())
+}
+
+// admit returns the child of normal values, creating it if there is none, or the one that
+// stands for it. It may change the values. Replaced says whether some of them are Other
+// because there was no place for what they were.
+func (m *Map) admit(values []string, replaced bool) *Child {
 	for {
 		// First, for what has no place most often has its substitute.
 		if m.admission.replace(values) {
@@ -317,6 +362,14 @@ func (m *Map) delete(c *Child) bool {
 
 // Values returns the plain label values of c, in a slice of the caller's own.
 func (m *Map) Values(c *Child) []string { return m.syntax.Values(c.Text()) }
+
+// Text returns the text of a child of values, whether there is one or not.
+func (m *Map) Text(values []string) string {
+	values = toValid(values)
+	m.admission.normalize(values)
+	text, _ := m.syntax.render(values)
+	return text
+}
 
 // MaxValue is how many bytes of a value are kept, so that nothing overflows whatever
 // somebody takes for a label's value.

@@ -41,3 +41,22 @@ func (w *Window) MergeInto(s *Sketch, period uint64) {
 		}
 	}
 }
+
+// Absorb adds what is within the window of o that ends with its period theirs, as of the
+// same age: what o counted in that period is counted in period ours, what it counted the
+// one before in the one before that. What would be before the first counts as of the
+// first. Both windows must have as many periods, of the same length.
+func (w *Window) Absorb(ours uint64, o *Window, theirs uint64) {
+	if ours > w.period {
+		w.advance(ours)
+	}
+	n := uint64(len(w.ring))
+	end := max(theirs, o.period)
+	for back := uint64(0); back < n && back <= o.period; back++ {
+		p := o.period - back
+		age := min(end-p, w.period)
+		if end-p < n {
+			w.ring[(w.period-age)%n].Merge(&o.ring[p%n])
+		}
+	}
+}
