@@ -399,9 +399,9 @@ func TestSizes(t *testing.T) {
 		int(unsafe.Sizeof(ember.Counter{})), int(unsafe.Sizeof(ember.Gauge{})), int(unsafe.Sizeof(ember.Histogram{})),
 		int(unsafe.Sizeof(ember.Summary{})), int(unsafe.Sizeof(ember.Timer{})),
 	}
-	want := []int{56, 24, 48, 48, 8}
+	want := []int{56, 24, 48, 56, 8}
 	if strconv.IntSize == 32 {
-		want = []int{40, 24, 28, 28, 4}
+		want = []int{48, 24, 32, 32, 4}
 	}
 	require.Equal(t, want, sizes)
 }
@@ -494,7 +494,7 @@ func TestInlining(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	for _, f := range []string{
 		"(*Counter).Inc", "(*Counter).Value",
-		"(*Gauge).Add", "(*Gauge).Sub", "(*Gauge).Inc", "(*Gauge).Dec", "(*Gauge).Track", "(*Gauge).Value",
+		"(*Gauge).Sub", "(*Gauge).Inc", "(*Gauge).Dec", "(*Gauge).Track",
 		"(*Histogram).Start", "(*Summary).Start", "Timer.Discard",
 	} {
 		pattern := regexp.MustCompile(`: can inline ` + regexp.QuoteMeta(f) + `\n`)

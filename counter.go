@@ -132,7 +132,7 @@ func (c *Counter) IncWithExemplar(exemplar Labels) { c.AddWithExemplar(1, exempl
 func (c *Counter) AddWithExemplar(v float64, exemplar Labels) {
 	c.Add(v)
 	if isTotal(v) {
-		c.exemplar.offer(c.def, v, exemplar)
+		c.slot().offer(c.def, v, exemplar)
 	}
 }
 
@@ -144,7 +144,7 @@ func (c *Counter) IncContext(ctx context.Context) { c.AddContext(ctx, 1) }
 func (c *Counter) AddContext(ctx context.Context, v float64) {
 	c.Add(v)
 	if source := c.def.source(); source != nil && isTotal(v) {
-		c.exemplar.ask(ctx, c.def, source, v)
+		c.slot().ask(ctx, c.def, source, v)
 	}
 }
 

@@ -84,22 +84,30 @@ func (g *Gauge) init(m *gaugeMore) {
 func (g *Gauge) Set(v float64) {
 	if at := g.at.Load(); at != nil {
 		at.Store(math.Float64bits(v))
-	} else {
-		g.setSpecial(v)
+		if g.at.Load() == at {
+			return
+		}
+		// Its series ended meanwhile.
 	}
+	g.setSpecial(v)
 }
 
 // Add adds v, which may be negative.
 func (g *Gauge) Add(v float64) {
-	at := g.at.Load()
-	if at == nil {
-		g.more.Load().added.on.Store(1) // touch would be too much to inline
-		at = &g.own
+	if at := g.at.Load(); at == nil || !add(at, v) {
+		g.addSpecial(v)
 	}
+}
+
+// add adds v to a gauge's word, unless that has ended.
+func add(at *atomic.Uint64, v float64) bool {
 	for {
 		old := at.Load()
+		if old == endedGauge {
+			return false
+		}
 		if at.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
-			return
+			return true
 		}
 	}
 }
@@ -128,7 +136,9 @@ func (g *Gauge) Track() func() {
 // Value returns the value.
 func (g *Gauge) Value() float64 {
 	if at := g.at.Load(); at != nil {
-		return math.Float64frombits(at.Load())
+		if bits := at.Load(); bits != endedGauge {
+			return math.Float64frombits(bits)
+		}
 	}
 	return g.specialValue()
 }

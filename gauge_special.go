@@ -6,6 +6,8 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+
+	"github.com/embermetrics/ember/internal/childmap"
 )
 
 // Most gauges are ordinary: a value, which updates write. Some need to know more of
@@ -18,21 +20,19 @@ type gaugeMore struct {
 	def *definition
 	is  gaugeIs // constant
 
-	// Of a watched gauge: what has been done to it since somebody looked. Of others, added
-	// means nothing.
-	added, assigned flag
-
 	mu sync.Mutex
 
-	// Of a watched gauge, by who looks, holding mu: how often there was something to see,
-	// and whether something was added that may be taken off yet.
-	seen    uint64
-	pending bool
+	// Of a watched gauge: what has been done to it since somebody looked, and, by who
+	// looks, holding mu: how often there was something to see, and whether something was
+	// added that may be taken off yet.
+	assigned, added flag
+	seen            uint64
+	pending         bool
 
-	// Of a gauge that has left, holding mu: its bits when it left or was taken from last,
-	// and whether it was set since.
-	before uint64
-	set    bool
+	// Of a gauge whose series has ended, holding mu: who gets the updates, and the value
+	// that the first of them brings along.
+	heir *heir
+	left float64
 }
 
 // gaugeIs says what is special about a gauge.
@@ -48,9 +48,8 @@ const (
 	// A watched gauge notes that it is updated, also by what leaves the value as it is.
 	watched
 
-	// A gauge that has left its vector is an inbox. Its value counts on, so that what was
-	// added before may be taken off again after.
-	left
+	// The series of an ended gauge has ended.
+	ended
 )
 
 // flag is set by any number of goroutines, which mostly find it set.
@@ -65,9 +64,15 @@ func (f *flag) touch() {
 // untouch reports whether the flag was set, and unsets it.
 func (f *flag) untouch() bool { return f.on.Load() != 0 && f.on.Swap(0) != 0 }
 
-// nothingAdded are the bits of -0, which leaves every sum as it is, and which no sum
-// comes back to.
-const nothingAdded = 1 << 63
+const (
+	// nothingAdded are the bits of -0, which leaves every sum as it is, and which no sum
+	// comes back to.
+	nothingAdded = 1 << 63
+
+	// endedGauge are the bits that an ended gauge has instead of a value, so that additions
+	// notice which did not know: a NaN that computing does not make.
+	endedGauge = 0x7ff8_656e_6465_6421
+)
 
 // initOthers makes g, which is ready, one for others.
 func (g *Gauge) initOthers() {
@@ -88,29 +93,107 @@ func (g *Gauge) setSpecial(v float64) {
 			m.def.dropped[noPlace].Add(1) // the log has heard of the limit
 			return
 		case watched:
-			g.own.Store(math.Float64bits(v))
 			m.assigned.touch()
-			if g.more.Load() == m {
+			bits := math.Float64bits(v)
+			if bits == endedGauge {
+				bits = math.Float64bits(math.NaN())
+			}
+			if old := g.own.Load(); old != endedGauge && g.own.CompareAndSwap(old, bits) {
 				return
 			}
-			// It left meanwhile, perhaps without noticing.
 		default:
+			to := m.heir.gauge()
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			g.own.Store(math.Float64bits(v))
-			m.set = true
+			g.own.Store(endedGauge) // or it would be what Set has put there
+			m.left = 0
+			to.Set(v)
 			return
 		}
 	}
 }
 
+// addSpecial is Add for gauges that are special.
+func (g *Gauge) addSpecial(v float64) {
+	for {
+		m := g.more.Load()
+		switch m.is {
+		case ordinary:
+			if g.at.Load() != nil {
+				return // somebody has set it to just this NaN, and adding changes nothing
+			}
+		case ended:
+			to := m.heir.gauge()
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			to.Add(m.left + v)
+			m.left = 0
+			return
+		default:
+			m.added.touch()
+			if add(&g.own, v) {
+				return
+			}
+		}
+	}
+}
+
+// gauge returns the gauge to update in the place of one that has ended. It may have ended
+// itself: with a value that an update has to bring along.
+func (h *heir) gauge() *Gauge {
+	for {
+		c := h.is.Load()
+		if c == nil {
+			c = h.vector.children.Successor(h.of, true)
+			if !h.is.CompareAndSwap(nil, c) {
+				continue
+			}
+		}
+		g := childmap.Item[Gauge](c)
+		next := g.more.Load().passed()
+		if next == nil {
+			return g
+		}
+		h.is.CompareAndSwap(c, next)
+	}
+}
+
+// passed returns the child that gets the updates of a gauge which has ended and has nothing
+// that they have to bring along, or nil.
+func (m *gaugeMore) passed() *childmap.Child {
+	if m.is != ended {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.left != 0 {
+		return nil
+	}
+	return m.heir.is.Load()
+}
+
 // specialValue is Value for gauges that are special.
 func (g *Gauge) specialValue() float64 {
-	v := math.Float64frombits(g.own.Load())
-	if g.more.Load().is == forOthers {
-		v += 0 // which makes 0 of -0
+	for {
+		m := g.more.Load()
+		if m.is == ended {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if to := existing[Gauge](m.heir); to != nil {
+				return to.Value()
+			}
+			return m.left
+		}
+		bits := g.own.Load()
+		switch {
+		case m.is == forOthers && bits == nothingAdded:
+			return 0
+		case bits != endedGauge:
+			return math.Float64frombits(bits)
+		case m.is == ordinary && g.at.Load() != nil:
+			return math.NaN() // somebody has set it to just this one
+		}
 	}
-	return v
 }
 
 // exists reports whether there is anything to expose.
@@ -120,9 +203,11 @@ func (g *Gauge) exists() bool {
 
 // activity changes with every update of a watched gauge. It also changes as long as there
 // is something that was added and may be taken off yet: a request in flight may take long.
-func (g *Gauge) activity() uint64 { return g.look(g.more.Load()) }
+func (g *Gauge) activity() uint64 {
+	return g.more.Load().look(math.Float64frombits(g.own.Load()))
+}
 
-func (g *Gauge) look(m *gaugeMore) uint64 {
+func (m *gaugeMore) look(value float64) uint64 {
 	if m.is != watched {
 		return 0
 	}
@@ -132,39 +217,30 @@ func (g *Gauge) look(m *gaugeMore) uint64 {
 	if assigned || added {
 		m.pending = added
 	}
-	if assigned || added || m.pending && math.Float64frombits(g.own.Load()) != 0 {
+	if assigned || added || m.pending && value != 0 {
 		m.seen++
 	}
 	return m.seen
 }
 
-// end is that of all instruments, but a value that is forgotten stays where it is.
-func (g *Gauge) end(t *taken, forget func(activity uint64) bool) bool {
+func (g *Gauge) end(h *heir, t *taken, forget func(activity uint64) bool) bool {
 	old := g.more.Load()
-	m := &gaugeMore{def: old.def, is: left}
+	m := &gaugeMore{def: old.def, is: ended, heir: h}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	g.more.Store(m)
-	g.at.Store(nil) // only now: who sees nil finds m
-	if forget(g.look(old)) {
-		m.before = g.own.Load()
-		return false
+	at := g.at.Swap(nil) // only now: who sees nil finds m
+	if at == nil {
+		at = &g.own
 	}
-	t.value, t.set = math.Float64frombits(g.own.Swap(0)), false
-	return true
-}
-
-// take takes nothing unless g, which has left, was updated since.
-func (g *Gauge) take(t *taken) bool {
-	m := g.more.Load()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.set && g.own.Load() == m.before {
-		return false
+	left := math.Float64frombits(at.Swap(endedGauge))
+	forgotten := forget(old.look(left))
+	// What was added may be taken off yet; what it was set to is no part of a sum.
+	t.value, t.set = left, old.is == watched && !old.pending
+	if forgotten && !t.set {
+		m.left = left
 	}
-	t.value, t.set = math.Float64frombits(g.own.Swap(0)), m.set
-	m.set, m.before = false, 0
-	return true
+	return !forgotten
 }
 
 func (g *Gauge) give(t *taken) {

@@ -96,6 +96,7 @@ type Histogram struct {
 
 // histogramMore is what a histogram has beside its classic buckets.
 type histogramMore struct {
+	heir      *heir          // once its series has ended
 	native    *nativeState   // nil if not native; constant
 	exemplars []exemplarSlot // one for each bucket; without classic ones, see nativeSlot
 }
@@ -141,6 +142,10 @@ func (h *Histogram) Observe(v float64) {
 	}
 	bucket := histogramBuckets + l.find(v)
 	_, w := h.block.Acquire(l.words())
+	if w == nil {
+		updated[Histogram](h.heir()).Observe(v)
+		return
+	}
 	w[bucket]++
 	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + v)
 	h.block.Release(w)
@@ -170,6 +175,9 @@ func (h *Histogram) slot(v float64) *exemplarSlot {
 	l := h.layout
 	for {
 		old := h.more.Load()
+		if old != nil && old.heir != nil {
+			return updated[Histogram](old.heir).slot(v)
+		}
 		if old != nil && old.exemplars != nil {
 			if len(l.bounds) == 0 {
 				return &old.exemplars[nativeSlot(v)]
@@ -270,10 +278,15 @@ func (h *Histogram) snapshot(s *histogramSnapshot, scrape bool) {
 	s.exemplars, s.nativeExemplars = s.exemplars[:0], s.nativeExemplars[:0]
 	s.native = nil
 	more := h.more.Load()
+	whole := false
 	if more != nil && more.native != nil {
-		h.snapshotNative(s, more.native, scrape)
+		whole = h.snapshotNative(s, more.native, scrape)
 	} else {
-		h.block.Read(l.words(), func(_ int, w []uint64) { s.add(w) })
+		whole = h.block.Read(l.words(), func(_ int, w []uint64) { s.add(w) })
+	}
+	if !whole {
+		h.snapshotHeir(s)
+		return
 	}
 	s.count = 0
 	for i, n := range s.buckets {
@@ -283,6 +296,17 @@ func (h *Histogram) snapshot(s *histogramSnapshot, scrape bool) {
 	if more != nil && more.exemplars != nil {
 		s.takeExemplars(more.exemplars)
 	}
+}
+
+// snapshotHeir is snapshot for a histogram that has ended.
+func (h *Histogram) snapshotHeir(s *histogramSnapshot) {
+	if to := existing[Histogram](h.heir()); to != nil {
+		to.snapshot(s, false)
+		return
+	}
+	s.sum, s.count = 0, 0
+	clear(s.buckets)
+	s.ownNative.Reset(s.ownNative.Scale())
 }
 
 // add adds what is in a shard.

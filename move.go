@@ -10,23 +10,16 @@ import (
 	"github.com/embermetrics/ember/internal/sketch"
 )
 
-// An instrument whose series has left its vector becomes an inbox: who still holds it
-// goes on updating it as before, and each scrape moves what has come in since to the
-// instrument that has its labels then. Moving is taking everything out, which leaves zero
-// behind, and giving it: an update that is made meanwhile is in what is taken or stays
-// for the next time.
-
-// taken is what was taken out of one instrument, to be given to another of its kind. Its
-// memory is used again.
+// taken is what was taken out of one instrument, to be given to another of its kind.
 type taken struct {
-	created   int64       // when that began, in nanoseconds since 1970; 0: it is no older than who gets it
+	created   int64       // when that began, in nanoseconds since 1970
 	exemplars []*exemplar // nil among them are none
 
 	whole    uint64  // of a counter
 	fraction float64 // likewise
 
 	value float64 // of a gauge
-	set   bool    // it was set to value, not changed by it
+	set   bool    // to value; otherwise it came to it by additions
 
 	count   uint64    // of a histogram or summary
 	sum     float64   // likewise
@@ -35,25 +28,17 @@ type taken struct {
 	native  native.Buckets
 
 	windows []*sketch.Window // of a summary; nobody else has them
-	period  uint64           // in which they were taken, of the clock of who had them
+	period  uint64           // in which they were taken, by the clock of who had them
 }
 
 // began makes an instrument's beginning as early as what it was given.
 func (t *taken) began(created *atomic.Int64) {
 	for {
 		old := created.Load()
-		if t.created == 0 || t.created >= old || created.CompareAndSwap(old, t.created) {
+		if t.created >= old || created.CompareAndSwap(old, t.created) {
 			return
 		}
 	}
-}
-
-// take empties the slot.
-func (s *exemplarSlot) take() *exemplar {
-	if s.kept.Load() == nil {
-		return nil
-	}
-	return s.kept.Swap(nil)
 }
 
 // give keeps an exemplar unless there is a newer one.
@@ -76,13 +61,6 @@ func activityOf(whole uint64, fraction float64) uint64 {
 
 func (c *Counter) activity() uint64 { return activityOf(c.total.Parts()) }
 
-func (c *Counter) take(t *taken) bool {
-	t.created = c.created.Load()
-	t.whole, t.fraction = c.total.Take()
-	t.exemplars = append(t.exemplars[:0], c.exemplar.take())
-	return t.whole != 0 || t.fraction != 0
-}
-
 func (c *Counter) give(t *taken) {
 	t.began(&c.created)
 	if t.whole != 0 {
@@ -94,9 +72,41 @@ func (c *Counter) give(t *taken) {
 	c.exemplar.give(t.exemplars[0])
 }
 
-func (c *Counter) end(t *taken, forget func(activity uint64) bool) bool {
-	c.take(t)
-	return !forget(activityOf(t.whole, t.fraction))
+func (c *Counter) end(h *heir, t *taken, forget func(activity uint64) bool) bool {
+	t.whole, t.fraction = c.total.End(&counterHeir{h})
+	if forget(activityOf(t.whole, t.fraction)) {
+		return false
+	}
+	t.created, t.exemplars = c.created.Load(), []*exemplar{c.exemplar.kept.Load()}
+	return true
+}
+
+// counterHeir gets what is added to a counter that has ended.
+type counterHeir struct{ *heir }
+
+func (h *counterHeir) Add(n uint64, f float64) {
+	c := updated[Counter](h.heir)
+	if n != 0 {
+		c.total.AddWhole(n)
+	}
+	if f != 0 {
+		c.total.Add(f)
+	}
+}
+
+func (h *counterHeir) Load() float64 {
+	if c := existing[Counter](h.heir); c != nil {
+		return c.Value()
+	}
+	return 0
+}
+
+// slot returns where the exemplar is kept: the heir's, if c has ended.
+func (c *Counter) slot() *exemplarSlot {
+	if h, ok := c.total.Heir().(*counterHeir); ok {
+		return updated[Counter](h.heir).slot()
+	}
+	return &c.exemplar
 }
 
 // activity is the number of observations.
@@ -109,41 +119,59 @@ func (h *Histogram) activity() (n uint64) {
 	return n
 }
 
-func (h *Histogram) take(t *taken) bool {
+func (h *Histogram) end(to *heir, t *taken, forget func(activity uint64) bool) bool {
 	l := h.layout
-	t.created, t.count, t.sum, t.bounds = h.created.Load(), 0, 0, l.bounds
-	t.buckets = append(t.buckets[:0], make([]uint64, len(l.bounds)+1)...)
-	t.exemplars = t.exemplars[:0]
-	more := h.more.Load()
-	if more != nil {
-		for i := range more.exemplars {
-			t.exemplars = append(t.exemplars, more.exemplars[i].take())
-		}
-	}
-	var n *nativeState
-	if more != nil && more.native != nil {
-		n = more.native
+	more := h.inherit(to)
+	t.created, t.bounds, t.buckets = h.created.Load(), l.bounds, make([]uint64, len(l.bounds)+1)
+	n := more.native
+	if n != nil {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		t.created = n.created
 		t.native.Reset(*n.scale.Load())
 	}
-	h.block.Read(l.words(), func(i int, w []uint64) {
+	h.block.End(l.words(), func(i int, w []uint64) {
 		t.sum += math.Float64frombits(w[histogramSum])
 		for b, count := range w[histogramBuckets:] {
 			t.buckets[b] += count
 			t.count += count
 		}
-		clear(w[histogramSum:])
-		if n == nil {
-			return
-		}
-		if shard := *n.shards.At(i); shard != nil {
-			t.native.Merge(&shard.buckets)
-			shard.buckets.Reset(*shard.scale)
+		if n != nil {
+			if shard := *n.shards.At(i); shard != nil {
+				t.native.Merge(&shard.buckets)
+			}
 		}
 	})
-	return t.count != 0
+	if forget(t.count) {
+		return false
+	}
+	for i := range more.exemplars {
+		t.exemplars = append(t.exemplars, more.exemplars[i].kept.Load())
+	}
+	return true
+}
+
+// inherit lets to be the heir of h.
+func (h *Histogram) inherit(to *heir) *histogramMore {
+	for {
+		old := h.more.Load()
+		fresh := new(histogramMore)
+		if old != nil {
+			*fresh = *old
+		}
+		fresh.heir = to
+		if h.more.CompareAndSwap(old, fresh) {
+			return fresh
+		}
+	}
+}
+
+// heir returns the heir of a histogram that has ended, or nil.
+func (h *Histogram) heir() *heir {
+	if more := h.more.Load(); more != nil {
+		return more.heir
+	}
+	return nil
 }
 
 func (h *Histogram) give(t *taken) {
@@ -153,8 +181,12 @@ func (h *Histogram) give(t *taken) {
 		n = more.native
 		n.prepare(t)
 	}
-	t.began(&h.created)
 	i, w := h.block.Acquire(l.words())
+	if w == nil {
+		updated[Histogram](h.heir()).give(t)
+		return
+	}
+	t.began(&h.created)
 	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + t.sum)
 	for b, count := range t.buckets {
 		w[histogramBuckets+b] += count
@@ -181,9 +213,7 @@ func (h *Histogram) give(t *taken) {
 func (n *nativeState) prepare(t *taken) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if t.created != 0 {
-		n.created = min(n.created, t.created)
-	}
+	n.created = min(n.created, t.created)
 	scale, given := *n.scale.Load(), t.native.Scale()
 	if given.Schema < scale.Schema || given.ZeroThreshold > scale.ZeroThreshold {
 		scale.Schema = min(scale.Schema, given.Schema)
@@ -193,50 +223,42 @@ func (n *nativeState) prepare(t *taken) {
 	}
 }
 
-func (h *Histogram) end(t *taken, forget func(activity uint64) bool) bool {
-	h.take(t)
-	return !forget(t.count)
-}
-
 // activity is the number of observations.
 func (s *Summary) activity() uint64 { return s.Count() }
 
-func (s *Summary) take(t *taken) bool {
-	t.created, t.count, t.sum, t.windows = s.created.Load(), 0, 0, nil
+func (s *Summary) end(h *heir, t *taken, forget func(activity uint64) bool) bool {
+	s.heir.Store(h)
+	t.created = s.created.Load()
 	if s.ages != nil {
 		t.period = s.ages.clock.advance(s.shape.period)
 	}
-	s.block.Read(summaryWords, func(shard int, w []uint64) {
+	s.block.End(summaryWords, func(shard int, w []uint64) {
 		t.count += w[summaryCount]
 		t.sum += math.Float64frombits(w[summarySum])
-		clear(w[summaryCount:])
-		if s.ages == nil {
-			return
-		}
-		if at := s.ages.windows.At(shard); *at != nil {
-			t.windows = append(t.windows, *at)
-			*at = nil
+		if s.ages != nil {
+			if window := *s.ages.windows.At(shard); window != nil {
+				t.windows = append(t.windows, window)
+			}
 		}
 	})
-	return t.count != 0
+	return !forget(t.count)
 }
 
 func (s *Summary) give(t *taken) {
-	t.began(&s.created)
 	var period uint64
 	if s.ages != nil {
 		period = s.ages.clock.now(s.shape.period)
 	}
 	shard, w := s.block.Acquire(summaryWords)
+	if w == nil {
+		updated[Summary](s.heir.Load()).give(t)
+		return
+	}
+	t.began(&s.created)
 	w[summaryCount] += t.count
 	w[summarySum] = math.Float64bits(math.Float64frombits(w[summarySum]) + t.sum)
 	for _, from := range t.windows {
 		s.ages.window(shard, s.shape.periods).Absorb(period, from, t.period)
 	}
 	s.block.Release(w)
-}
-
-func (s *Summary) end(t *taken, forget func(activity uint64) bool) bool {
-	s.take(t)
-	return !forget(t.count)
 }

@@ -166,6 +166,10 @@ func (h *Histogram) observeNative(v float64) {
 	bucket := histogramBuckets + l.find(v)
 	n := h.more.Load().native
 	i, w := h.block.Acquire(l.words())
+	if w == nil {
+		updated[Histogram](h.heir()).Observe(v)
+		return
+	}
 	w[bucket]++
 	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + v)
 	b := n.shard(i)
@@ -179,8 +183,8 @@ func (h *Histogram) observeNative(v float64) {
 
 // snapshotNative adds everything to s. If all buckets together are too many, it
 // finds the scale that fits. If that was done before and it is time, the histogram
-// begins anew after a scrape.
-func (h *Histogram) snapshotNative(s *histogramSnapshot, n *nativeState, scrape bool) {
+// begins anew after a scrape. It returns false if h has ended, and s is not whole.
+func (h *Histogram) snapshotNative(s *histogramSnapshot, n *nativeState, scrape bool) (whole bool) {
 	shape := h.layout.native
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -197,7 +201,7 @@ func (h *Histogram) snapshotNative(s *histogramSnapshot, n *nativeState, scrape 
 		n.scale.Store(&shape.scale)
 		n.created, n.coarse = now, false
 	}
-	h.block.Read(h.layout.words(), func(i int, w []uint64) {
+	whole = h.block.Read(h.layout.words(), func(i int, w []uint64) {
 		s.add(w)
 		shard := *n.shards.At(i)
 		if shard == nil {
@@ -215,6 +219,7 @@ func (h *Histogram) snapshotNative(s *histogramSnapshot, n *nativeState, scrape 
 		n.scale.Store(&scale)
 		n.coarse = true
 	}
+	return whole
 }
 
 // The exemplars of a histogram without classic buckets: one for each power of two,

@@ -140,9 +140,6 @@ func (v *structs) lookup(s structlabels.Struct) *childmap.Child {
 }
 
 func (v *structs) delete(s structlabels.Struct) bool {
-	if v.view.ended.size.Load() > 0 {
-		v.view.forwardTo(v.layout.Values(s))
-	}
 	c := v.lookup(s)
 	return c != nil && v.view.remove(c)
 }

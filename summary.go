@@ -122,8 +122,9 @@ func (o SummaryOpts) define(labels []string) *summaryShape {
 type Summary struct {
 	block   cell.Block
 	shape   *summaryShape
-	created atomic.Int64 // in nanoseconds since 1970
-	ages    *ages        // nil without quantiles
+	created atomic.Int64         // in nanoseconds since 1970
+	ages    *ages                // nil without quantiles
+	heir    atomic.Pointer[heir] // once its series has ended
 }
 
 // Indices into a shard of a summary's block. Word 0 is the block's own.
@@ -170,6 +171,10 @@ func (s *Summary) Observe(v float64) {
 		period = s.ages.clock.now(s.shape.period)
 	}
 	shard, w := s.block.Acquire(summaryWords)
+	if w == nil {
+		updated[Summary](s.heir.Load()).Observe(v)
+		return
+	}
 	w[summaryCount]++
 	w[summarySum] = math.Float64bits(math.Float64frombits(w[summarySum]) + v)
 	if s.ages != nil {
@@ -214,7 +219,7 @@ func (s *Summary) Sum() float64 {
 // totals returns count and sum and, unless recent is nil, adds what was observed
 // in the window that ends with a period.
 func (s *Summary) totals(recent *sketch.Sketch, period uint64) (count uint64, sum float64) {
-	s.block.Read(summaryWords, func(shard int, w []uint64) {
+	whole := s.block.Read(summaryWords, func(shard int, w []uint64) {
 		count += w[summaryCount]
 		sum += math.Float64frombits(w[summarySum])
 		if recent == nil {
@@ -224,7 +229,20 @@ func (s *Summary) totals(recent *sketch.Sketch, period uint64) (count uint64, su
 			window.MergeInto(recent, period)
 		}
 	})
-	return count, sum
+	if whole {
+		return count, sum
+	}
+	if recent != nil {
+		recent.Clear()
+	}
+	to := existing[Summary](s.heir.Load())
+	if to == nil {
+		return 0, 0
+	}
+	if recent != nil {
+		period = to.ages.clock.advance(to.shape.period)
+	}
+	return to.totals(recent, period)
 }
 
 // Collect writes the summary to out, as it would be exposed.

@@ -194,9 +194,8 @@ func (v *vecOf[L, T, V]) Lookup(l L) (*T, bool) {
 }
 
 // Delete removes a series, with all that it had, and reports whether there was one. The
-// next With starts a new one at zero. What is done afterwards through an instrument that
-// somebody still holds becomes part of the series with the same labels with the next
-// scrape, as CounterVec.Delete says.
+// next With starts a new one at zero. An update through an instrument that somebody still
+// holds is one of the series with the same labels, as CounterVec.Delete says.
 func (v *vecOf[L, T, V]) Delete(l L) bool { return v.delete(structlabels.At(&l)) }
 
 // All returns the series, in the order in which they are exposed. Series created or

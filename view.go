@@ -32,7 +32,6 @@ type viewState struct {
 	mu    sync.Mutex
 	funcs map[*childmap.Child]func() float64 // of the children that are marked
 
-	ended     inboxes
 	idleAfter time.Duration // 0: no series is idle
 	made      time.Time     // idleness counts from here
 	sweeping  sync.Mutex    // held by who looks for what is idle
@@ -48,17 +47,11 @@ func (v *view) lookup(values []string) *childmap.Child {
 // Delete removes a series, with all that it had, and reports whether there was one. The
 // next With starts a new one at zero.
 //
-// What is done afterwards through an instrument that somebody still holds is not lost:
-// with the next scrape it becomes part of the series with the same labels, which begins
-// anew if there is none. A gauge counts on from the value that it had, so that what was
-// added before may be taken off after.
+// An update through an instrument that somebody still holds is not lost: it is one of the
+// series with the same labels, which begins anew if there is none. So reading that
+// instrument is reading this series. What was added to a gauge before may be taken off
+// after: the first update brings its value along.
 func (v *view) Delete(values ...string) bool {
-	if len(values) != v.free {
-		return false
-	}
-	if v.ended.size.Load() > 0 {
-		v.forwardTo(v.wideValues(values))
-	}
 	c := v.lookup(values)
 	return c != nil && v.remove(c)
 }
@@ -81,7 +74,6 @@ func (v *view) DeleteMatching(labels Labels) int {
 		}
 		want[i] = &value
 	}
-	v.forward(v.ended.allHeld())
 	n := 0
 	w := v.children.Walk()
 	defer w.End()
@@ -147,7 +139,6 @@ func (v *view) curried() bool { return v.fixed != nil }
 // write writes all series in order: of those that have a function, the ones in
 // called, which is in order too.
 func (v *view) write(e encoder, called []calledSeries) {
-	v.forward(v.ended.allHeld())
 	if v.idleAfter > 0 {
 		v.sweep()
 	}

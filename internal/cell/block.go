@@ -42,8 +42,9 @@ type Block struct {
 type blockStripes struct {
 	picker
 	words  []uint64
-	stride uint // n rounded up to whole lines
-	count  uint // a power of two
+	stride uint        // n rounded up to whole lines
+	count  uint        // a power of two; 0 if the block ended before it spread
+	over   atomic.Bool // see End
 }
 
 const (
@@ -65,7 +66,8 @@ const (
 func (b *Block) Init(w []uint64) { b.at.Store(&w[0]) }
 
 // Acquire returns a shard of n words and its number (0 is the first, stripes
-// follow), to be written by the caller alone until Release.
+// follow), to be written by the caller alone until Release. It returns no words if the
+// block has ended.
 func (b *Block) Acquire(n int) (shard int, w []uint64) {
 	p := b.at.Load()
 	if b.spread.Load() == nil && take(p) {
@@ -117,7 +119,7 @@ func (b *Block) acquireSlow(n int) (int, []uint64) {
 		s = b.spreadOut(n)
 	}
 	i := s.pick(s.count)
-	for {
+	for !s.over.Load() {
 		for range s.count {
 			p := &s.words[i*s.stride]
 			if take(p) {
@@ -128,6 +130,7 @@ func (b *Block) acquireSlow(n int) (int, []uint64) {
 		}
 		runtime.Gosched()
 	}
+	return 0, nil
 }
 
 // wait takes the first shard, or reports that it is better to spread: because
@@ -158,7 +161,9 @@ func (b *Block) spreadOut(n int) *blockStripes {
 
 // Read calls f for each shard, holding that shard, so that what f sees of it is
 // whole: no write is half in it. f must be brief, for writers step aside meanwhile.
-func (b *Block) Read(n int, f func(shard int, w []uint64)) {
+//
+// If the block has ended it returns false, and what f saw is not all.
+func (b *Block) Read(n int, f func(shard int, w []uint64)) bool {
 	s := b.spread.Load()
 	shards := 1
 	if s != nil {
@@ -168,6 +173,9 @@ func (b *Block) Read(n int, f func(shard int, w []uint64)) {
 	for left, round := shards, 0; left > 0; round++ {
 		if round > readRounds {
 			runtime.Gosched() // a holder is off the processor
+		}
+		if b.Ended() {
+			return false
 		}
 		for i := range shards {
 			p := b.at.Load()
@@ -186,4 +194,5 @@ func (b *Block) Read(n int, f func(shard int, w []uint64)) {
 			left--
 		}
 	}
+	return true
 }

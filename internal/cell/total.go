@@ -31,6 +31,7 @@ type totalStripes struct {
 	picker
 	first   *TotalWords // where additions went before, and a late one may still go
 	stripes []totalStripe
+	heir    atomic.Pointer[Heir] // set by End
 }
 
 // totalStripe is one stripe, alone on its line.
@@ -79,7 +80,7 @@ func (t *Total) incSlow(w *TotalWords) {
 	if w == nil {
 		t.spread.Load().add(1)
 	} else {
-		t.probe(w)
+		t.pause(w)
 	}
 }
 
@@ -89,7 +90,7 @@ func (t *Total) AddWhole(n uint64) {
 	if w == nil {
 		t.spread.Load().add(n)
 	} else if passedProbe(w.n.Add(n), n) {
-		t.probe(w)
+		t.pause(w)
 	}
 }
 
@@ -107,6 +108,10 @@ func (t *Total) Add(v float64) {
 	}
 	for {
 		old := w.f.Load()
+		if old == endedFraction {
+			t.Heir().Add(0, v)
+			return
+		}
 		if w.f.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
 			return
 		}
@@ -116,7 +121,9 @@ func (t *Total) Add(v float64) {
 		} else {
 			s.met()
 		}
-		w = &s.stripe().TotalWords
+		if t.at.Load() == nil {
+			w = &s.stripe().TotalWords
+		}
 	}
 }
 
@@ -126,22 +133,40 @@ func (s *totalStripes) stripe() *totalStripe {
 }
 
 func (s *totalStripes) add(n uint64) {
-	w := &s.stripe().n
-	if sum := w.Add(n); passedProbe(sum, n) && contended(w) {
-		s.met()
+	w := &s.stripe().TotalWords
+	if sum := w.n.Add(n); passedProbe(sum, n) {
+		if s.heir.Load() != nil {
+			s.pass(w)
+		} else if contended(&w.n) {
+			s.met()
+		}
 	}
 }
 
 // Load returns the sum of all additions. It is not a snapshot of one instant, but
 // at least what it was at any earlier call, as long as only positive values are
 // added.
+//
+// What has ended has what its heir has.
 func (t *Total) Load() float64 {
-	n, f := t.Parts()
+	n, f, h := t.parts()
+	if h != nil {
+		return h.Load()
+	}
 	return float64(n) + f
 }
 
-// Parts returns what Load adds up: whole numbers, and all others.
+// Parts returns what Load adds up: whole numbers, and all others. What has ended has
+// nothing.
 func (t *Total) Parts() (n uint64, f float64) {
+	n, f, h := t.parts()
+	if h != nil {
+		return 0, 0
+	}
+	return n, f
+}
+
+func (t *Total) parts() (n uint64, f float64, h Heir) {
 	w := t.at.Load()
 	s := t.spread.Load() // after at, so it is there if at is nil
 	if s != nil {
@@ -154,35 +179,15 @@ func (t *Total) Parts() (n uint64, f float64) {
 			f += math.Float64frombits(s.stripes[i].f.Load())
 		}
 	}
-	return n, f
+	// Asked last: as long as there is no heir, End has not touched the words.
+	return n, f, t.Heir()
 }
 
-// Take returns what Parts would, and takes it away. An addition that is made meanwhile is
-// in the result or stays for the next one, never both.
-func (t *Total) Take() (n uint64, f float64) {
-	w := t.at.Load()
-	s := t.spread.Load() // as in Parts
-	if s != nil {
-		w = s.first
-	}
-	n, f = w.take()
-	if s != nil {
-		for i := range s.stripes {
-			whole, other := s.stripes[i].take()
-			n += whole
-			f += other
-		}
-	}
-	return n, f
-}
-
-func (w *TotalWords) take() (n uint64, f float64) {
-	return w.n.Swap(0), math.Float64frombits(w.f.Swap(0))
-}
-
-// probe spreads t if another goroutine adds to w, its only words, meanwhile.
-func (t *Total) probe(w *TotalWords) {
-	if contended(&w.n) {
+// pause is made once in a while: w, the only words, has just been added to.
+func (t *Total) pause(w *TotalWords) {
+	if s := t.spread.Load(); s != nil && s.heir.Load() != nil {
+		s.pass(w)
+	} else if contended(&w.n) {
 		t.spreadOut(w)
 	}
 }
@@ -204,6 +209,8 @@ func (t *Total) spreadOut(w *TotalWords) *totalStripes {
 	if !t.spread.CompareAndSwap(nil, s) {
 		s = t.spread.Load()
 	}
-	t.at.Store(nil) // only now: who sees nil finds stripes
+	if len(s.stripes) > 0 {
+		t.at.Store(nil) // only now: who sees nil finds stripes
+	}
 	return s
 }

@@ -124,7 +124,7 @@ type Map struct {
 // New returns an empty map for labels of that syntax, whose children hold a T.
 // init prepares the item of each new child before anyone sees it.
 func New[T any](s *Syntax, init func(*T)) *Map {
-	return newMap(s, func() *Child {
+	return mapOf(s, func() *Child {
 		c := new(childOf[T])
 		init(&c.item)
 		return &c.Child
@@ -133,14 +133,14 @@ func New[T any](s *Syntax, init func(*T)) *Map {
 
 // NewBeside is New for children that have a U beside their T; see Beside.
 func NewBeside[T, U any](s *Syntax, init func(*T)) *Map {
-	return newMap(s, func() *Child {
+	return mapOf(s, func() *Child {
 		c := new(besideOf[T, U])
 		init(&c.item)
 		return &c.Child
 	})
 }
 
-func newMap(s *Syntax, alloc func() *Child) *Map {
+func mapOf(s *Syntax, alloc func() *Child) *Map {
 	m := &Map{syntax: s, alloc: alloc}
 	m.table.Store(newTable())
 	m.admission.overflows.Init(nil)
@@ -235,10 +235,13 @@ func (m *Map) create(values []string) *Child {
 	return m.admit(values, false)
 }
 
-// Successor returns the child that has the labels of c now that c is deleted, creating it
-// if there is none.
-func (m *Map) Successor(c *Child) *Child {
+// Successor returns the child that has the labels of c now that c is deleted. Unless create
+// is set it may be nil.
+func (m *Map) Successor(c *Child, create bool) *Child {
 	values := m.Values(c)
+	if !create {
+		return m.table.Load().find(hash(values), values, m.syntax)
+	}
 	if c.ForOthers() && !slices.ContainsFunc(values, func(v string) bool { return v != Other }) {
 		return m.allOthers(len(values))
 	}
@@ -362,14 +365,6 @@ func (m *Map) delete(c *Child) bool {
 
 // Values returns the plain label values of c, in a slice of the caller's own.
 func (m *Map) Values(c *Child) []string { return m.syntax.Values(c.Text()) }
-
-// Text returns the text of a child of values, whether there is one or not.
-func (m *Map) Text(values []string) string {
-	values = toValid(values)
-	m.admission.normalize(values)
-	text, _ := m.syntax.render(values)
-	return text
-}
 
 // MaxValue is how many bytes of a value are kept, so that nothing overflows whatever
 // somebody takes for a label's value.

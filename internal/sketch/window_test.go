@@ -3,8 +3,10 @@
 package sketch
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -132,5 +134,63 @@ func TestWindow(t *testing.T) {
 			w.MergeInto(&s, tc.ask)
 			require.Equal(t, counts(sketchOf(tc.want)), counts(&s))
 		})
+	}
+}
+
+func TestWindowAbsorbs(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		periods := 1 + r.IntN(5)
+		ours, theirs := uint64(r.IntN(20)), uint64(r.IntN(20))
+		w, o, both := NewWindow(periods), NewWindow(periods), NewWindow(periods)
+		// What has the same age stands in the same period of both.
+		type value struct {
+			age uint64
+			v   float64
+		}
+		var values []value
+		for range r.IntN(10) {
+			v := value{uint64(r.IntN(7)), float64(1 + r.IntN(100))}
+			if v.age <= ours && v.age <= theirs {
+				values = append(values, v)
+			}
+		}
+		slices.SortFunc(values, func(a, b value) int { return cmp.Compare(b.age, a.age) })
+		for i, v := range values {
+			if i%2 == 0 {
+				w.Add(ours-v.age, v.v)
+			} else {
+				o.Add(theirs-v.age, v.v)
+			}
+			both.Add(ours-v.age, v.v)
+		}
+		w.Absorb(ours, o, theirs)
+		for later := range uint64(7) {
+			var got, want Sketch
+			w.MergeInto(&got, ours+later)
+			both.MergeInto(&want, ours+later)
+			qs := []float64{0, 0.5, 1}
+			gotten, wanted := make([]float64, 3), make([]float64, 3)
+			got.Quantiles(qs, gotten)
+			want.Quantiles(qs, wanted)
+			if !math.IsNaN(wanted[0]) || !math.IsNaN(gotten[0]) {
+				require.Equal(t, wanted, gotten, "%v of %v, %d periods later", values, periods, later)
+			}
+		}
+	}
+}
+
+// What is older than the window that absorbs it stays as long as if it had just begun.
+func TestWindowAbsorbsWhatIsOlder(t *testing.T) {
+	o := NewWindow(3)
+	o.Add(10, 5)
+	w := NewWindow(3)
+	w.Absorb(0, o, 12)
+	for later, want := range []float64{5, 5, 5, math.NaN()} {
+		var s Sketch
+		w.MergeInto(&s, uint64(later))
+		got := []float64{0}
+		s.Quantiles([]float64{0.5}, got)
+		require.Equal(t, math.IsNaN(want), math.IsNaN(got[0]), later)
 	}
 }
