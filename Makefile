@@ -54,7 +54,7 @@ fuzz:
 	done
 
 ## bench: the rivals side by side; COUNT rounds, interleaved, of two minutes each, and
-## four more for the rivals' million series
+## two more for the million series of the rivals
 COUNT ?= 10
 bench:
 	cd benchmarks && go run ./cmd/compare -count $(COUNT)
