@@ -7,7 +7,7 @@ GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: check format vet test budgets benchonce conformance fuzz bench bench-check vuln
+.PHONY: check format vet test budgets benchonce conformance fuzz bench bench-check bench-document documents vuln
 
 ## check: what must hold before a change lands
 check: format vet test budgets benchonce conformance vuln
@@ -53,14 +53,23 @@ fuzz:
 		done; \
 	done
 
-## bench: the rivals side by side; COUNT rounds, interleaved
-COUNT ?= 6
+## bench: the rivals side by side; COUNT rounds, interleaved, of two minutes each, and
+## two more for the million series of the rivals
+COUNT ?= 10
 bench:
 	cd benchmarks && go run ./cmd/compare -count $(COUNT)
 
 ## bench-check: fails if a promised ratio is missed; not part of check, for machines are noisy
 bench-check:
 	cd benchmarks && go run ./cmd/compare -count $(COUNT) -check
+
+## bench-document: measures, and writes the numbers into the documents
+bench-document:
+	cd benchmarks && go run ./cmd/compare -count $(COUNT) -o results.txt -document
+
+## documents: the same from results.txt as it is; a test wants no difference
+documents:
+	cd benchmarks && go run ./cmd/compare -from results.txt -document >/dev/null
 
 ## vuln: known vulnerabilities, where the database can be reached
 vuln:

@@ -23,7 +23,7 @@ var traceIDs, spanIDs = [...]string{
 // client_golang all of them.
 func BenchmarkExemplar(b *testing.B) {
 	b.Run("of=counter", func(b *testing.B) {
-		record(b, impl{"ember", func() updates {
+		recordTight(b, impl{"ember", func() updates {
 			c := ember.NewCounter(ember.CounterOpts{Name: "x_total"})
 			return func(n int, work rounds) {
 				for i := range n {
@@ -42,7 +42,7 @@ func BenchmarkExemplar(b *testing.B) {
 		}})
 	})
 	b.Run("of=histogram", func(b *testing.B) {
-		record(b, impl{"ember", func() updates {
+		recordTight(b, impl{"ember", func() updates {
 			h := ember.NewHistogram(ember.HistogramOpts{Name: "x_seconds"})
 			return func(n int, work rounds) {
 				for i := range n {

@@ -3,6 +3,7 @@
 package benchmarks_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -66,8 +67,11 @@ func TestServicesAnswerTheSame(t *testing.T) {
 		protobuf.name:    readable,
 	}
 	for _, set := range scrapeSets {
+		if set.series > 10_000 {
+			continue
+		}
 		for _, f := range set.formats {
-			t.Run(set.name+" "+f.name, func(t *testing.T) {
+			t.Run(fmt.Sprint(set.name, " ", set.series, " ", f.name), func(t *testing.T) {
 				want := compared[f.name](t, body(t, newClient(), set.fill, &f))
 				got := compared[f.name](t, body(t, newEmber(), set.fill, &f))
 				for i := range min(len(want), len(got)) {
@@ -76,6 +80,14 @@ func TestServicesAnswerTheSame(t *testing.T) {
 				require.Len(t, got, len(want))
 			})
 		}
+		t.Run(fmt.Sprint(set.name, " ", set.series, " of OpenTelemetry"), func(t *testing.T) {
+			if !slices.Contains(set.libraries, otelLib) {
+				t.Skip("does not take part")
+			}
+			want := body(t, newClient(), set.fill, &textFormat)
+			got := body(t, newOtel(), set.fill, &textFormat)
+			require.Equal(t, want, got)
+		})
 	}
 }
 

@@ -17,11 +17,11 @@ type heapCase struct {
 }
 
 var heapCases = []heapCase{
-	{"counter", 100_000, func(s service, n int) { s.counters("x_total", n) }, []library{emberLib, clientLib, victoriaLib}},
-	{"histogram", 100_000, func(s service, n int) { s.histograms("x_seconds", n) }, []library{emberLib, clientLib}},
+	{"counter", 100_000, func(s service, n int) { s.counters("x_total", n) }, []library{emberLib, clientLib, victoriaLib, otelLib}},
+	{"histogram", 100_000, func(s service, n int) { s.histograms("x_seconds", n) }, []library{emberLib, clientLib, otelLib}},
 	{"native_1000", 2_000, func(s service, n int) { s.natives("x_seconds", n, 1_000) }, []library{emberLib, clientLib}},
-	{"summary_idle", 2_000, func(s service, n int) { s.summaries("x_seconds", n, 0) }, []library{emberLib, clientLib}},
-	{"summary_1000", 2_000, func(s service, n int) { s.summaries("x_seconds", n, 1_000) }, []library{emberLib, clientLib}},
+	{"summary_idle", 2_000, func(s service, n int) { s.summaries("x_seconds", n, 0) }, []library{emberLib, clientLib, victoriaLib}},
+	{"summary_1000", 2_000, func(s service, n int) { s.summaries("x_seconds", n, 1_000) }, []library{emberLib, clientLib, victoriaLib}},
 }
 
 // perSeries returns how many bytes the heap has more for each series. The label
@@ -44,10 +44,10 @@ func heapInUse() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkHeap weighs a counter with three labels, a histogram with two and the
-// default buckets, a native one with two after a thousand observations, and a summary
-// with one and three quantiles, before the first observation and after a thousand. It
-// is exact, and takes no time worth a number.
+// BenchmarkHeap weighs a counter with three labels; a histogram with two and the 11
+// default buckets; a native one with two after a thousand observations; and a summary
+// with two and three quantiles, before the first observation and after a thousand. It is
+// exact, and takes no time worth a number.
 func BenchmarkHeap(b *testing.B) {
 	for _, c := range heapCases {
 		for _, l := range c.libraries {

@@ -4,6 +4,7 @@ package benchmarks_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"net/http"
 	"os"
@@ -30,31 +31,50 @@ func TestMillionSeries(t *testing.T) {
 	if !raceEnabled { // which takes memory of its own; each check runs both builds
 		t.Run("memory stays", func(t *testing.T) {
 			for i, grown := range growth(t, newEmber()) {
+				t.Logf("scrape %d: heap grew by %d KiB, resident memory by %d KiB", i+1, grown.heap>>10, grown.resident>>10)
 				require.Less(t, grown.heap, uint64(mostGrowth), "heap, scrape %d", i+1)
 				require.Less(t, grown.resident, uint64(mostGrowth), "resident memory, scrape %d", i+1)
 			}
 		})
 	}
-	t.Run("longest wait", func(t *testing.T) {
-		s := newEmber()
-		s.counters(manyName, manySeries)
-		longestWait(t, s.handler(false), func(l *labels) { s.counter.With(string(l.method), string(l.path), string(l.status)) })
+}
+
+// BenchmarkMemory measures by how much a scrape in the text format lets a process grow:
+// its objects, or its resident memory if that grows more. It is that of the first scrape
+// of new series or of a later one, whichever is more.
+func BenchmarkMemory(b *testing.B) {
+	withMany(b, func(b *testing.B, s creator) {
+		most := uint64(0)
+		for _, grown := range growth(b, s) {
+			most = max(most, grown.heap, grown.resident)
+		}
+		b.ReportMetric(float64(most)/(1<<20), "extra-MiB")
 	})
 }
 
-// TestMillionSeriesOfClientGolang measures the same for comparison.
-func TestMillionSeriesOfClientGolang(t *testing.T) {
-	if !*million {
-		t.Skip("measures the rival, promises nothing, and takes a minute: -million")
-	}
-	t.Run("memory", func(t *testing.T) { growth(t, newClient()) })
-	t.Run("longest wait", func(t *testing.T) {
-		s := newClient()
+// BenchmarkWait measures how long it takes at most to create a series while another
+// goroutine scrapes, of about a thousand a second that are created. That is a time, with
+// all that else runs on the machine in it.
+func BenchmarkWait(b *testing.B) {
+	withMany(b, func(b *testing.B, s creator) {
 		s.counters(manyName, manySeries)
-		longestWait(t, s.handler(false), func(l *labels) {
-			s.counter.WithLabelValues(string(l.method), string(l.path), string(l.status))
-		})
+		b.ReportMetric(float64(longestWait(s).Microseconds())/1000, "longest-wait-ms")
 	})
+}
+
+// withMany measures something that is not the time of an operation, once in each run.
+func withMany(b *testing.B, measure func(*testing.B, creator)) {
+	for _, l := range []library{emberLib, clientLib} {
+		if l != emberLib && !*million {
+			continue
+		}
+		b.Run(fmt.Sprintf("series=%d/impl=%s", manySeries, l), func(b *testing.B) {
+			for range b.N {
+				measure(b, l.service().(creator))
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }
 
 // creatingNeverWaits scrapes with a client that stops reading half-way, and goes
@@ -116,7 +136,7 @@ func (c *lineCounter) Write(p []byte) (int, error) {
 type grown struct{ heap, resident uint64 }
 
 // growth returns that for the first scrape of new series, and for a later one.
-func growth(t *testing.T, s service) (g [2]grown) {
+func growth(t testing.TB, s service) (g [2]grown) {
 	s.counters(manyName, manySeries)
 	h := s.handler(false)
 	for i := range g {
@@ -125,16 +145,12 @@ func growth(t *testing.T, s service) (g [2]grown) {
 		w.look()
 		heap := w.highest
 		resident := forgetPeak(t)
-		start := time.Now()
 		h.ServeHTTP(w, textFormat.request(false))
-		took := time.Since(start)
 		w.look()
 		g[i].heap = w.highest - heap
 		if resident < math.MaxUint64 {
 			g[i].resident = max(status(t, "VmHWM"), resident) - resident // the kernel's sums are approximate
 		}
-		t.Logf("scrape %d: %d bytes in %v; heap grew by %d KiB, resident memory by %d KiB",
-			i+1, w.written, took.Round(time.Millisecond), g[i].heap>>10, g[i].resident>>10)
 	}
 	return g
 }
@@ -162,16 +178,15 @@ func (w *heapWatch) look() {
 
 // forgetPeak makes the kernel take the process's resident memory for its peak, and
 // returns it. Where there is no such thing, it returns more than any peak.
-func forgetPeak(t *testing.T) uint64 {
-	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
-		t.Logf("resident memory is not measured: %v", err)
+func forgetPeak(t testing.TB) uint64 {
+	if os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) != nil {
 		return math.MaxUint64
 	}
 	return status(t, "VmRSS")
 }
 
 // status returns a size from /proc/self/status.
-func status(t *testing.T, name string) uint64 {
+func status(t testing.TB, name string) uint64 {
 	text, err := os.ReadFile("/proc/self/status")
 	require.NoError(t, err)
 	_, rest, found := strings.Cut(string(text), "\n"+name+":")
@@ -182,33 +197,42 @@ func status(t *testing.T, name string) uint64 {
 	return kib << 10
 }
 
-// longestWait creates series, about a thousand a second, for as long as two scrapes
-// last, the first of series that were never scraped. It logs how long the slowest
-// took. That is a time, with all that else runs on the machine in it: nothing is
-// asserted.
-func longestWait(t *testing.T, h http.Handler, create func(*labels)) {
-	done := make(chan time.Duration)
+// creator is a service that may get more counters.
+type creator interface {
+	service
+	create(*labels) // one more of the counters that were made last
+}
+
+func (s *emberService) create(l *labels) {
+	s.counter.With(string(l.method), string(l.path), string(l.status))
+}
+
+func (s *clientService) create(l *labels) {
+	s.counter.WithLabelValues(string(l.method), string(l.path), string(l.status))
+}
+
+// longestWait creates series, with a pause after each, for as long as two scrapes last,
+// the first of series that were never scraped. It returns how long the slowest took.
+func longestWait(s creator) (longest time.Duration) {
+	h := s.handler(false)
+	done := make(chan struct{})
 	go func() {
-		start := time.Now()
+		defer close(done)
 		for range 2 {
 			h.ServeHTTP(newDiscard(), textFormat.request(false))
 		}
-		done <- time.Since(start)
 	}()
 	const pause = 100 * time.Microsecond
-	var longest time.Duration
 	l := newLabels()
 	for i := 0; ; i++ {
 		select {
-		case took := <-done:
-			t.Logf("two scrapes took %v; of %d series created meanwhile, the slowest took %v",
-				took.Round(time.Millisecond), i, longest)
-			return
+		case <-done:
+			return longest
 		default:
 		}
 		l.series(manySeries + i)
 		start := time.Now()
-		create(l)
+		s.create(l)
 		longest = max(longest, time.Since(start))
 		time.Sleep(pause)
 	}

@@ -21,48 +21,70 @@ type impl struct {
 	start func() updates // makes fresh instruments
 }
 
-// record runs a case with each amount of work, on one core and on two.
+// record runs a case with each amount of work, on one goroutine, on two, which are as
+// many as there are cores, and on 64.
 func record(b *testing.B, impls ...impl) {
 	for _, work := range workloads() {
-		for cores := 1; cores <= 2; cores++ {
-			for _, i := range impls {
-				name := fmt.Sprintf("work=%s/cores=%d/impl=%s", work.name, cores, i.name)
-				b.Run(name, timed(i.start, cores, work.rounds))
-			}
+		for _, goroutines := range []int{1, 2, 64} {
+			side(b, work, goroutines, impls)
 		}
 	}
 }
+
+// recordTight runs a case without work, on one goroutine and on two.
+func recordTight(b *testing.B, impls ...impl) {
+	for _, goroutines := range []int{1, 2} {
+		side(b, workloads()[0], goroutines, impls)
+	}
+}
+
+// side runs the libraries one right after the other.
+func side(b *testing.B, work workload, goroutines int, impls []impl) {
+	for _, i := range impls {
+		if i.name == atomicAdd && goroutines > 1 {
+			continue // what it shows then is the hardware
+		}
+		name := fmt.Sprintf("work=%s/goroutines=%d/impl=%s", work.name, goroutines, i.name)
+		b.Run(name, timed(i.start, goroutines, work.rounds))
+	}
+}
+
+// atomicAdd is not a library: it is the instruction that all of them need.
+const atomicAdd = "atomic"
 
 // warmUp is how many updates each core makes before the clock starts: enough for
 // whatever adapts to contention.
 const warmUp = 1 << 15
 
-func timed(start func() updates, cores int, work rounds) func(*testing.B) {
+func timed(start func() updates, goroutines int, work rounds) func(*testing.B) {
 	var update updates
 	return func(b *testing.B) {
+		cores := min(goroutines, 2)
 		if runtime.GOMAXPROCS(0) < cores {
 			b.Skipf("needs GOMAXPROCS of %d", cores)
 		}
 		if update == nil { // this runs for each b.N that is tried
 			update = start()
-			spread(cores, cores*warmUp, 0, update)
+			spread(goroutines, cores*warmUp, 0, update)
 		}
 		b.ReportAllocs()
 		b.ResetTimer()
-		spread(cores, b.N, work, update)
+		spread(goroutines, b.N, work, update)
 	}
 }
 
-// chunk is how many updates a goroutine takes on at a time. testing's RunParallel
-// asks for each one, at a cost that is a tenth of an update's.
-const chunk = 1 << 10
-
-// spread makes n updates on that many goroutines.
-func spread(cores, n int, work rounds, update updates) {
+// spread makes n updates on that many goroutines. Each takes on a chunk at a time, as
+// testing's RunParallel does one by one, which costs a tenth of an update. Chunks are
+// short enough that no core has much left to do when the others are done. Where there
+// are more goroutines than cores, all have their turn: a goroutine that is never
+// interrupted would make all the updates that a benchmark has time for.
+func spread(goroutines, n int, work rounds, update updates) {
+	chunk := int64(min(max(n>>10, 16), 1<<10))
+	crowded := goroutines > runtime.GOMAXPROCS(0)
 	var left atomic.Int64
 	left.Store(int64(n))
 	var wg sync.WaitGroup
-	for range cores {
+	for range goroutines {
 		wg.Go(func() {
 			for {
 				before := left.Add(-chunk) + chunk
@@ -70,6 +92,9 @@ func spread(cores, n int, work rounds, update updates) {
 					return
 				}
 				update(int(min(before, chunk)), work)
+				if crowded {
+					runtime.Gosched()
+				}
 			}
 		})
 	}

@@ -4,6 +4,7 @@ package benchmarks_test
 
 import (
 	"net/http"
+	"time"
 
 	victoria "github.com/VictoriaMetrics/metrics"
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +22,7 @@ type service interface {
 	// natives are histograms with two labels and native buckets alone, each of so many
 	// observations.
 	natives(name string, series, observations int)
-	// summaries have one label and three quantiles, each of so many observations.
+	// summaries have two labels and three quantiles, each of so many observations.
 	summaries(name string, series, observations int)
 	// handler answers in all formats, and compresses if the client accepts it.
 	handler(gzip bool) http.Handler
@@ -34,6 +35,7 @@ const (
 	emberLib    library = "ember"
 	clientLib   library = "client_golang"
 	victoriaLib library = "victoriametrics"
+	otelLib     library = "otel"
 )
 
 func (l library) service() service {
@@ -42,6 +44,8 @@ func (l library) service() service {
 		return newEmber()
 	case clientLib:
 		return newClient()
+	case otelLib:
+		return newOtel()
 	default:
 		return newVictoria()
 	}
@@ -122,11 +126,11 @@ func (s *emberService) natives(name string, series, observations int) {
 }
 
 func (s *emberService) summaries(name string, series, observations int) {
-	v := s.reg.NewSummaryVec(ember.SummaryOpts{Name: name, Help: help, Quantiles: quantiles}, "path")
+	v := s.reg.NewSummaryVec(ember.SummaryOpts{Name: name, Help: help, Quantiles: quantiles}, "path", "status")
 	l := newLabels()
 	for i := range series {
-		l.series(i * len(methods) * len(statuses))
-		m := v.With(string(l.path))
+		l.series(i * len(methods))
+		m := v.With(string(l.path), string(l.status))
 		for j := range observations {
 			m.Observe(latencies[j%len(latencies)])
 		}
@@ -191,12 +195,12 @@ func (s *clientService) natives(name string, series, observations int) {
 }
 
 func (s *clientService) summaries(name string, series, observations int) {
-	v := prometheus.NewSummaryVec(prometheus.SummaryOpts{Name: name, Help: help, Objectives: objectives}, []string{"path"})
+	v := prometheus.NewSummaryVec(prometheus.SummaryOpts{Name: name, Help: help, Objectives: objectives}, []string{"path", "status"})
 	s.reg.MustRegister(v)
 	l := newLabels()
 	for i := range series {
-		l.series(i * len(methods) * len(statuses))
-		m := v.WithLabelValues(string(l.path))
+		l.series(i * len(methods))
+		m := v.WithLabelValues(string(l.path), string(l.status))
 		for j := range observations {
 			m.Observe(latencies[j%len(latencies)])
 		}
@@ -207,8 +211,8 @@ func (s *clientService) handler(gzip bool) http.Handler {
 	return promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{DisableCompression: !gzip, EnableOpenMetrics: true})
 }
 
-// victoriaService has counters only: VictoriaMetrics/metrics has no histogram with
-// fixed buckets, and leaves HTTP to its users.
+// victoriaService has counters and summaries only: VictoriaMetrics/metrics has no
+// histogram with buckets of one's choice, and leaves HTTP to its users.
 type victoriaService struct {
 	service // nil: panics for all that is not here
 	set     *victoria.Set
@@ -224,13 +228,26 @@ func (s *victoriaService) counters(name string, series int) {
 	}
 }
 
+func (s *victoriaService) summaries(name string, series, observations int) {
+	l := newLabels()
+	for i := range series {
+		l.series(i * len(methods))
+		m := s.set.GetOrCreateSummaryExt(name+`{path="`+string(l.path)+`",status="`+string(l.status)+`"}`, 10*time.Minute, quantiles)
+		for j := range observations {
+			m.Update(latencies[j%len(latencies)])
+		}
+	}
+}
+
 func (s *victoriaService) handler(bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.set.WritePrometheus(w) })
 }
 
-// The services of 10,000 series that are scraped.
+// The services that are scraped.
 
-func counterSet(s service) { s.counters("requests_total", 10_000) }
+func counterSet(series int) func(service) {
+	return func(s service) { s.counters("requests_total", series) }
+}
 
 func mixedSet(s service) {
 	s.counters("requests_total", 2_000)

@@ -20,10 +20,10 @@ var (
 // say. Whoever needs strings builds them.
 type labels struct {
 	method, path, status []byte
-	random               uint64
+	at                   uint32 // in picks
 }
 
-func newLabels() *labels { return &labels{random: rand.Uint64()} }
+func newLabels() *labels { return &labels{at: rand.Uint32()} }
 
 // series sets the values of the i-th series. All series differ.
 func (l *labels) series(i int) {
@@ -34,10 +34,26 @@ func (l *labels) series(i int) {
 	l.path = strconv.AppendInt(append(l.path[:0], "/api/items/"...), int64(i), 10)
 }
 
-// next sets the values of any one of n series. It costs a few nanoseconds.
-func (l *labels) next(n int) {
-	l.random = l.random*6364136223846793005 + 1442695040888963407
-	l.series(int(l.random >> 32 * uint64(n) >> 32))
+// next sets the values of the series that is picked next.
+func (l *labels) next(p *picks) {
+	l.at++
+	l.series(int(p[l.at%uint32(len(p))]))
+}
+
+// picks are series in the order in which they come up, made beforehand: a step through
+// them costs less than a nanosecond. The i-th most frequent of them comes up about 1/i
+// times as often as the first, as paths, users and customers do. Of 100,000 series four
+// in ten come up at all.
+type picks [1 << 18]uint32
+
+// picksOf returns picks of so many series.
+func picksOf(series int) *picks {
+	p := new(picks)
+	z := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.01, 1, uint64(series-1))
+	for i := range p {
+		p[i] = uint32(z.Uint64())
+	}
+	return p
 }
 
 // latencies are seconds as services see them: half below 20 ms, one in a hundred

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Compare runs Ember's benchmarks against its rivals and prints the medians, with
-// how many times as long as Ember each case takes client_golang.
+// how many times as long as Ember each case takes the others.
 //
 //	go run ./cmd/compare [flags]
 //
@@ -9,7 +9,9 @@
 // a machine that slows down or is disturbed does so to every library alike. All
 // results are kept in a file for benchstat.
 //
-// With -check it exits with status 1 if Ember misses what it promises.
+// With -check it exits with status 1 if Ember misses what it promises. With -document
+// it writes docs/performance.md and the README's table from the results, and exits
+// with status 1 if missed.md does not explain just the promises that were missed.
 package main
 
 import (
@@ -19,11 +21,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 )
 
@@ -46,21 +44,29 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
 	flags.SetOutput(log)
 	var (
-		m     measurement
-		from  = flags.String("from", "", "compare the results in this `file` instead of measuring")
-		to    = flags.String("o", "bench.txt", "keep the results in this `file`")
-		check = flags.Bool("check", false, "fail if a promise is missed")
+		m        measurement
+		from     = flags.String("from", "", "compare the results in this `file` instead of measuring")
+		to       = flags.String("o", "bench.txt", "keep the results in this `file`")
+		check    = flags.Bool("check", false, "fail if a promise is missed")
+		document = flags.Bool("document", false, "write docs/performance.md and the README's table")
 	)
-	flags.IntVar(&m.count, "count", 6, "rounds")
-	flags.StringVar(&m.benchtime, "benchtime", "300ms", "how long to run each benchmark, as in go test")
+	flags.IntVar(&m.count, "count", 10, "rounds")
+	flags.StringVar(&m.benchtime, "benchtime", "", "how long to run each benchmark, as in go test, instead of as long as is right for its kind")
 	flags.StringVar(&m.filter, "filter", ".", "which benchmarks to run, as -bench in go test")
-	flags.BoolVar(&m.million, "million", false, "also scrape 1,000,000 series, which takes minutes")
+	flags.BoolVar(&m.million, "million", true, "in the first round, have the rivals scraped with 1,000,000 series, which takes minutes")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp // it has been said what is wrong
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	// What the results say about how they came about, which is not where they went.
+	m.command = "go run ./cmd/compare"
+	flags.Visit(func(f *flag.Flag) {
+		if strings.Contains(" count benchtime filter million ", " "+f.Name+" ") {
+			m.command += fmt.Sprintf(" -%s=%s", f.Name, f.Value)
+		}
+	})
 
 	name := *from
 	if name == "" {
@@ -69,72 +75,23 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 			return err
 		}
 	}
-	file, err := os.Open(name)
+	t, err := readFile(name)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	t, err := read(file, name)
-	if err != nil {
+	if err := t.print(out); err != nil {
 		return err
 	}
-	if err := t.print(out); err != nil || !*check {
-		return err
-	}
-	partial := *from != "" || m.filter != "."
-	return t.check(out, partial)
-}
-
-// measurement is a run of the benchmarks.
-type measurement struct {
-	count     int
-	benchtime string
-	filter    string
-	million   bool
-}
-
-// keep measures, and writes the results to a file.
-func (m *measurement) keep(ctx context.Context, name string, log io.Writer) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(m.run(ctx, file, log), file.Close())
-}
-
-// run measures, and writes the results to out as they come.
-func (m *measurement) run(ctx context.Context, out, log io.Writer) error {
-	dir, err := os.MkdirTemp("", "ember-compare-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "benchmarks.test")
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "github.com/embermetrics/ember/benchmarks")
-	build.Stderr = log
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("compiling the benchmarks: %w", err)
-	}
-
-	// benchstat shows lines like these above its tables.
-	fmt.Fprintf(out, "go: %s\n", runtime.Version())
-	if commit, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output(); err == nil {
-		fmt.Fprintf(out, "commit: %s\n", strings.TrimSpace(string(commit)))
-	}
-	for round := range m.count {
-		fmt.Fprintf(log, "round %d of %d\n", round+1, m.count)
-		cmd := exec.CommandContext(ctx, binary,
-			"-test.run=^$",
-			"-test.bench="+m.filter,
-			"-test.benchtime="+m.benchtime,
-			"-test.timeout=0",
-			"-million="+strconv.FormatBool(m.million))
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOMAXPROCS=2") // the cores that cases speak of
-		cmd.Stdout, cmd.Stderr = out, log
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("running the benchmarks: %w", err)
+	var failed error
+	if *document {
+		dir, err := directory(ctx)
+		if err != nil {
+			return err
 		}
+		failed = t.documentIn(dir)
 	}
-	return nil
+	if *check {
+		failed = errors.Join(failed, t.check(out, m.partial()))
+	}
+	return failed
 }
