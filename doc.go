@@ -68,7 +68,7 @@
 //	requests.With("GET", "200").Inc()
 //
 // With takes the values in the order in which the labels were declared, and
-// creates the series at its first use. A series stays until it is deleted, so
+// creates the series at its first use. A series stays until it is deleted or idle, so
 // label values should come from a small set: a route's pattern, not the path that
 // a client chose.
 //
@@ -88,6 +88,16 @@
 //
 // Known values have a place whatever comes first. Normalize makes one value of several.
 // None of this costs a series that is there anything.
+//
+// Series of what comes and goes, such as tenants or peers, can go with it: those that
+// nobody has updated for long are dropped at a scrape. Whoever still holds the counter of
+// one may update it at any time, and the series is there again:
+//
+//	sent := reg.NewCounterVec(ember.CounterOpts{
+//		Name:      "sent_bytes_total",
+//		Help:      "Bytes sent to a peer.",
+//		IdleAfter: time.Hour,
+//	}, "peer")
 //
 // A series that nobody has counted on yet is not exposed. Calling With once at
 // the start exposes it as zero, so that a rate does not miss its first step.

@@ -102,12 +102,8 @@ func (g *Gauge) setSpecial(v float64) {
 				return
 			}
 		default:
-			to := m.heir.gauge()
-			m.mu.Lock()
-			defer m.mu.Unlock()
 			g.own.Store(endedGauge) // or it would be what Set has put there
-			m.left = 0
-			to.Set(v)
+			m.setHeir(v)
 			return
 		}
 	}
@@ -123,11 +119,7 @@ func (g *Gauge) addSpecial(v float64) {
 				return // somebody has set it to just this NaN, and adding changes nothing
 			}
 		case ended:
-			to := m.heir.gauge()
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			to.Add(m.left + v)
-			m.left = 0
+			m.addHeir(v)
 			return
 		default:
 			m.added.touch()
@@ -136,6 +128,34 @@ func (g *Gauge) addSpecial(v float64) {
 			}
 		}
 	}
+}
+
+// setHeir is Set for a gauge that has ended.
+func (m *gaugeMore) setHeir(v float64) {
+	to := m.heir.gauge()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = 0
+	to.Set(v)
+}
+
+// addHeir is Add for a gauge that has ended.
+func (m *gaugeMore) addHeir(v float64) {
+	to := m.heir.gauge()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	to.Add(m.left + v)
+	m.left = 0
+}
+
+// valueOfHeir is Value for a gauge that has ended.
+func (m *gaugeMore) valueOfHeir() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if to := existing[Gauge](m.heir); to != nil {
+		return to.Value()
+	}
+	return m.left
 }
 
 // gauge returns the gauge to update in the place of one that has ended. It may have ended
@@ -177,12 +197,7 @@ func (g *Gauge) specialValue() float64 {
 	for {
 		m := g.more.Load()
 		if m.is == ended {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			if to := existing[Gauge](m.heir); to != nil {
-				return to.Value()
-			}
-			return m.left
+			return m.valueOfHeir()
 		}
 		bits := g.own.Load()
 		switch {

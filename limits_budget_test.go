@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -114,4 +115,38 @@ func TestEndedSeriesAreForgotten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Neither limits nor that series may be idle make updates allocate, also through the
+// instrument of a series that has ended.
+func TestLimitsDoNotAllocate(t *testing.T) {
+	counters := ember.NewCounterVec(ember.CounterOpts{
+		Name: "c_total", MaxSeries: 10, IdleAfter: time.Hour,
+		LabelBudgets: map[string]int{"a": 5},
+		Normalize:    map[string]func(string) string{"a": strings.ToUpper},
+	}, "a")
+	gauges := ember.NewGaugeVec(ember.GaugeOpts{Name: "g", IdleAfter: time.Hour}, "a")
+	histograms := ember.NewHistogramVec(ember.HistogramOpts{Name: "h", IdleAfter: time.Hour}, "a")
+	summaries := ember.NewSummaryVec(ember.SummaryOpts{Name: "s", IdleAfter: time.Hour}, "a")
+	c, g, h, s := counters.With("A"), gauges.With("A"), histograms.With("A"), summaries.With("A")
+	update := func() {
+		c.Inc()
+		c.Add(0.5)
+		g.Set(1)
+		g.Add(1)
+		h.Observe(1)
+		s.Observe(1)
+	}
+	requireNoAllocations(t, update)
+	requireNoAllocations(t, func() {
+		counters.With("A").Inc()
+		gauges.With("A").Set(1)
+		histograms.With("A").Observe(1)
+		summaries.With("A").Observe(1)
+	})
+	counters.Reset()
+	gauges.Reset()
+	histograms.Reset()
+	summaries.Reset()
+	requireNoAllocations(t, update)
 }
