@@ -102,8 +102,7 @@ func (g *Gauge) setSpecial(v float64) {
 				return
 			}
 		default:
-			g.own.Store(endedGauge) // or it would be what Set has put there
-			m.setHeir(v)
+			m.setHeir(&g.own, v)
 			return
 		}
 	}
@@ -130,11 +129,12 @@ func (g *Gauge) addSpecial(v float64) {
 	}
 }
 
-// setHeir is Set for a gauge that has ended.
-func (m *gaugeMore) setHeir(v float64) {
+// setHeir is Set for a gauge that has ended, and whose word was perhaps set meanwhile.
+func (m *gaugeMore) setHeir(own *atomic.Uint64, v float64) {
 	to := m.heir.gauge()
-	m.mu.Lock()
+	m.mu.Lock() // until end has taken what was left
 	defer m.mu.Unlock()
+	own.Store(endedGauge)
 	m.left = 0
 	to.Set(v)
 }
