@@ -3,6 +3,7 @@
 package ember
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -65,13 +66,16 @@ type layout struct {
 	le     numberLabels // of each bound and of +Inf
 	index  boundIndex
 	native *nativeShape // nil if not native
+
+	special bool       // native, or led elsewhere: nothing that Observe does at once
+	other   *Histogram // what counts for a histogram of this layout; nil: it does so itself
 }
 
 // newLayout makes a layout of bounds, or without any.
 func newLayout(d *definition, bounds []float64) *layout {
-	checked, err := checkBounds(&d.Desc, bounds)
+	checked, err := checkBounds(bounds)
 	if err != nil {
-		d.fail(err)
+		d.fail(fmt.Errorf("ember: %s: %w", d, err))
 		checked = DefBuckets // Observe must still work
 	}
 	bounds = slices.Clone(checked)

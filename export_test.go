@@ -6,7 +6,7 @@ import "time"
 
 // Spread makes h count in further shards from now on, as contention would.
 func (h *Histogram) Spread() {
-	n := h.layout.words()
+	n := h.layout.Load().words()
 	_, held := h.block.Acquire(n)
 	done := make(chan struct{})
 	go func() {
@@ -21,7 +21,7 @@ func (h *Histogram) Spread() {
 // Elsewhere calls f while the shard is taken in which the caller's goroutine has h, which
 // must be spread, count otherwise.
 func (h *Histogram) Elsewhere(f func()) {
-	_, held := h.block.Acquire(h.layout.words())
+	_, held := h.block.Acquire(h.layout.Load().words())
 	defer h.block.Release(held)
 	f()
 }

@@ -65,9 +65,10 @@ func (o HistogramOpts) define(labels []string) *layout {
 	l := newLayout(d, bounds)
 	d.differ(fmt.Sprint("buckets ", l.bounds))
 	if o.Native != nil {
-		l.native = o.Native.define(d)
+		l.native, l.special = o.Native.define(d), true
 		d.differ(fmt.Sprint("native buckets ", l.native))
 	}
+	d.layout = l
 	return l
 }
 
@@ -83,7 +84,7 @@ func (o HistogramOpts) define(labels []string) *layout {
 type Histogram struct {
 	// Two words, then one for each bucket; see the indices below.
 	block   cell.Block
-	layout  *layout
+	layout  atomic.Pointer[layout]        // nil of the zero Histogram; replaced once at most, see lead
 	created int64                         // in nanoseconds since 1970; of a native one, nativeState knows
 	more    atomic.Pointer[histogramMore] // what most histograms do not have; nil until there is something
 }
@@ -109,7 +110,8 @@ func NewHistogram(opts HistogramOpts) *Histogram {
 }
 
 func (h *Histogram) init(l *layout) {
-	h.layout, h.created = l, time.Now().UnixNano()
+	h.layout.Store(l)
+	h.created = time.Now().UnixNano()
 	h.block.Init(make([]uint64, l.words()))
 	if l.native != nil {
 		h.more.Store(&histogramMore{native: newNativeState(l.native, h.created)})
@@ -123,12 +125,12 @@ func (l *layout) words() int { return histogramBuckets + len(l.bounds) + 1 }
 // ember_invalid_updates_total and logged once.
 func (h *Histogram) Observe(v float64) {
 	if v != v {
-		h.layout.drop(notANumber, v)
+		h.layout.Load().drop(notANumber, v)
 		return
 	}
-	l := h.layout
-	if l.native != nil {
-		h.observeNative(v)
+	l := h.layout.Load()
+	if l.special {
+		h.observeSpecial(l, v)
 		return
 	}
 	bucket := histogramBuckets + l.find(v)
@@ -144,7 +146,7 @@ func (h *Histogram) Observe(v float64) {
 func (h *Histogram) ObserveWithExemplar(v float64, exemplar Labels) {
 	h.Observe(v)
 	if v == v && len(exemplar) > 0 {
-		h.slot(v).offer(h.layout.definition, v, exemplar)
+		h.slot(v).offer(h.definition(), v, exemplar)
 	}
 }
 
@@ -152,14 +154,17 @@ func (h *Histogram) ObserveWithExemplar(v float64, exemplar Labels) {
 // finds in ctx, if it is time for one. Without a source it is Observe.
 func (h *Histogram) ObserveContext(ctx context.Context, v float64) {
 	h.Observe(v)
-	if source := h.layout.source(); source != nil && v == v {
-		h.slot(v).ask(ctx, h.layout.definition, source, v)
+	if source := h.definition().source(); source != nil && v == v {
+		h.slot(v).ask(ctx, h.definition(), source, v)
 	}
 }
 
 // slot returns where the exemplar of an observation of v is kept.
 func (h *Histogram) slot(v float64) *exemplarSlot {
-	l := h.layout
+	l := h.layout.Load()
+	if l.other != nil {
+		return l.other.slot(v)
+	}
 	for {
 		old := h.more.Load()
 		if old != nil && old.exemplars != nil {
@@ -211,10 +216,10 @@ func (h *Histogram) Sum() float64 {
 func (h *Histogram) Collect(_ context.Context, out *metric.Sink) error { return collectTo(out, h) }
 
 func (h *Histogram) definition() *definition {
-	if h.layout == nil {
-		return nil
+	if l := h.layout.Load(); l != nil {
+		return l.definition
 	}
-	return h.layout.definition
+	return nil
 }
 
 func (h *Histogram) write(e encoder, _ []calledSeries) { h.writeChild(e, "") }
@@ -252,7 +257,12 @@ func (s *histogramSnapshot) exemplar(bucket int) *exemplar {
 // snapshot overwrites s, whose memory it reuses. A scrape may let a native histogram
 // begin anew after it; see NativeOpts.ResetAfter.
 func (h *Histogram) snapshot(s *histogramSnapshot, scrape bool) {
-	l := h.layout
+	l := h.layout.Load()
+	if l.other != nil {
+		l.other.takeOver(h, l)
+		l.other.snapshot(s, scrape)
+		return
+	}
 	s.stamps = stamps{created: instantOf(h.created)}
 	s.sum, s.bounds, s.le = 0, l.bounds, l.le
 	s.buckets = append(s.buckets[:0], make([]uint64, len(l.bounds)+1)...)

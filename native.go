@@ -161,8 +161,12 @@ func rescale(at **nativeShard, scale *native.Scale) *nativeShard {
 	return s
 }
 
-func (h *Histogram) observeNative(v float64) {
-	l := h.layout
+// observeSpecial is Observe for a histogram that is native, or is led elsewhere.
+func (h *Histogram) observeSpecial(l *layout, v float64) {
+	if l.other != nil {
+		l.other.Observe(v)
+		return
+	}
 	bucket := histogramBuckets + l.find(v)
 	n := h.more.Load().native
 	i, w := h.block.Acquire(l.words())
@@ -181,7 +185,8 @@ func (h *Histogram) observeNative(v float64) {
 // finds the scale that fits. If that was done before and it is time, the histogram
 // begins anew after a scrape.
 func (h *Histogram) snapshotNative(s *histogramSnapshot, n *nativeState, scrape bool) {
-	shape := h.layout.native
+	l := h.layout.Load()
+	shape := l.native
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s.created = instantOf(n.created)
@@ -197,7 +202,7 @@ func (h *Histogram) snapshotNative(s *histogramSnapshot, n *nativeState, scrape 
 		n.scale.Store(&shape.scale)
 		n.created, n.coarse = now, false
 	}
-	h.block.Read(h.layout.words(), func(i int, w []uint64) {
+	h.block.Read(l.words(), func(i int, w []uint64) {
 		s.add(w)
 		shard := *n.shards.At(i)
 		if shard == nil {

@@ -62,6 +62,10 @@ type registryState struct {
 	failures map[string]uint64    // failed calls, by collector
 	flawed   [flaws]uint64        // exemplars of collectors that were dropped
 	retired  map[*definition]bool // unregistered, with updates dropped that still count
+	ruling   *ruling              // nil: no rules
+	unsaid   []logLine            // what is left to be logged, without mu
+
+	saying atomic.Bool // there is something in unsaid
 }
 
 // family is everything registered under one name. It is not changed once it is in
@@ -76,12 +80,16 @@ type family struct {
 // families, its part in one of them.
 type registration struct {
 	collector Collector
-	in        *Registry   // whose prefix and labels it has
-	desc      metric.Desc // with these; empty if the collector describes nothing
-	part      *partInfo
+	in        *Registry                // whose prefix and labels it has
+	desc      metric.Desc              // with these, as declared; empty if the collector describes nothing
+	part      *partInfo                // as exposed
+	plan      *plan                    // until it is in effect; nil: rules change nothing
+	ruled     bool                     // rules have changed something
+	hidden    bool                     // dropped by a rule
 	first     *registration            // of the same call of Register
 	parts     int                      // of the first: how many there are
 	described map[string][]metric.Desc // of a collector: what it may write, by name, both without in's prefix and labels; nil: anything
+	dropped   map[string]bool          // of these, by name, what rules drop
 
 	run collectorRun // of a collector
 }
@@ -122,6 +130,7 @@ func NewRegistry(options ...RegistryOption) *Registry {
 	for _, f := range ownFamilies {
 		s.claim(f)
 	}
+	s.say()
 	return &Registry{registryState: s}
 }
 
@@ -135,6 +144,7 @@ func (r *Registry) Configure(options ...RegistryOption) {
 	for _, o := range options {
 		o(r.registryState)
 	}
+	r.say()
 }
 
 // Sub returns a view of r that puts prefix before the name of everything
@@ -175,7 +185,16 @@ func (e *AlreadyRegisteredError) Error() string {
 //
 // A Collector that is also a metric.Describer is checked the same way. What any
 // other collector writes can only be checked when it does, at each scrape.
+//
+// Rules change how c is exposed, but never whether it can be registered.
 func (r *Registry) Register(c Collector) error {
+	err := r.register(c)
+	r.say()
+	return err
+}
+
+// register is Register, but leaves what is to be logged to the caller.
+func (r *Registry) register(c Collector) error {
 	if isNil(c) {
 		return errNilCollector
 	}
@@ -184,6 +203,14 @@ func (r *Registry) Register(c Collector) error {
 	if err != nil {
 		return err
 	}
+	later, err := r.addLocked(c, regs)
+	if later != nil {
+		later()
+	}
+	return err
+}
+
+func (r *Registry) addLocked(c Collector, regs []*registration) (later func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.add(c, regs)
@@ -268,32 +295,33 @@ func (r *Registry) registration(c Collector, d metric.Desc, def *definition) (*r
 	return &registration{collector: c, in: r, desc: d, part: newPartInfo(shared, def)}, nil
 }
 
-// add registers all of regs or none.
-func (r *Registry) add(c Collector, regs []*registration) error {
+// add registers all of regs or none. What later is, if anything, is left to do once the
+// registry is not locked any more.
+func (r *Registry) add(c Collector, regs []*registration) (later func(), err error) {
 	regs[0].parts = len(regs)
 	info, _ := c.(*Info)
 	if info != nil {
 		info.mu.Lock() // Set has to wait until it is known which labels are left
 		defer info.mu.Unlock()
 		if err := info.check(r.labels, info.now.Load().list); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	names := make(siblings)
 	for _, reg := range regs {
 		reg.first = regs[0]
 		if err := names.add(reg.desc.Name, reg.desc.Kind); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if regs[0].desc.Name == "" {
 		for _, other := range r.custom {
 			if other.desc.Name == "" && other.collector == c && other.in.sameView(r) {
-				return &AlreadyRegisteredError{Name: fmt.Sprintf("%T", c), Existing: c, New: c}
+				return nil, &AlreadyRegisteredError{Name: fmt.Sprintf("%T", c), Existing: c, New: c}
 			}
 		}
 		r.custom = append(slices.Clip(r.custom), regs[0])
-		return nil
+		return nil, nil
 	}
 	if _, ok := c.(instrument); !ok {
 		regs[0].described = make(map[string][]metric.Desc)
@@ -304,20 +332,26 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 			regs[0].described[d.Name] = append(regs[0].described[d.Name], d)
 		}
 	}
+	if d := regs[0].part.def; d != nil {
+		d.shaping.Lock()
+		defer d.shaping.Unlock()
+	}
 	fresh := make(map[string]*family)
 	for _, reg := range regs {
+		r.plan(reg)
 		if err := r.join(fresh, reg); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if info != nil && !slices.ContainsFunc(info.taken, func(l []metric.Label) bool { return slices.Equal(l, r.labels) }) {
 		info.taken = append(info.taken, r.labels)
 	}
+	later = r.effect(c, regs)
 	if d := regs[0].part.def; d != nil {
 		delete(r.retired, d)
 		d.registry.Store(r.registryState)
-		if n := r.maxSeries.Load(); d.children != nil && n != 0 {
-			d.limit(int(n))
+		if d.children != nil && (r.maxSeries.Load() != 0 || d.exposed().maxSeries() != 0) {
+			d.limit(r.limitOfSeries())
 		}
 	}
 	for name, f := range fresh {
@@ -330,7 +364,7 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 	if _, ok := c.(instrument); !ok {
 		r.custom = append(slices.Clip(r.custom), regs[0])
 	}
-	return nil
+	return later, nil
 }
 
 // join adds reg to its family in fresh, which holds the families that a call of
@@ -358,8 +392,11 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 			return fmt.Errorf("ember: %q is registered by a %T, so a %T cannot write to it too", f.name, other.collector, reg.collector)
 		}
 		if sameLabels(other.desc.ConstLabels, reg.desc.ConstLabels) {
-			return &AlreadyRegisteredError{Name: seriesName(f.name, other.part.text[EscapingUnderscores]), Existing: other.collector, New: reg.collector}
+			return &AlreadyRegisteredError{Name: seriesName(f.name, other.declaredText()), Existing: other.collector, New: reg.collector}
 		}
+	}
+	if reg.part.def != nil && (reg.plan != nil || slices.ContainsFunc(f.members, func(o *registration) bool { return o.ruled })) {
+		reg.settle(f)
 	}
 	changed := *f
 	changed.members = append(slices.Clip(f.members), reg)

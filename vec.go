@@ -46,7 +46,7 @@ func NewGaugeVec(opts GaugeOpts, labels ...string) *GaugeVec {
 // NewHistogramVec is NewCounterVec for histograms.
 func NewHistogramVec(opts HistogramOpts, labels ...string) *HistogramVec {
 	l := opts.define(labels)
-	return &HistogramVec{newVec(l.definition, opts.limits(), func(h *Histogram) { h.init(l) })}
+	return &HistogramVec{newVec(l.definition, opts.limits(), func(h *Histogram) { h.init(l.now()) })}
 }
 
 // NewSummaryVec is NewCounterVec for summaries.
@@ -115,7 +115,7 @@ type child[T any] interface {
 type vec[T any] struct{ view }
 
 func newVec[T any, P child[T]](d *definition, l limits, init func(*T)) vec[T] {
-	children := childmap.New(d.syntax, init)
+	children := childmap.New(d.plain.syntax, init)
 	l.apply(d, children)
 	return vec[T]{view{
 		viewState: &viewState{
