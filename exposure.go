@@ -124,7 +124,7 @@ func (d *definition) expose(c Collector, e *exposure, limit int) (later func()) 
 		}
 		return nil
 	}
-	v, ok := c.(interface{ reenter(*childmap.Child) })
+	v, ok := c.(interface{ bring(*childmap.Walk) })
 	if !ok || reflect.DeepEqual(want, &wish{maxSeries: want.maxSeries}) {
 		return nil
 	}
@@ -143,10 +143,22 @@ func (d *definition) expose(c Collector, e *exposure, limit int) (later func()) 
 	to.SetPolicy(want.limits(d).policy(d, kept, e.labels))
 	to.Limit(d.maxSeries(limit))
 	w := d.children.Forward(to, keep)
-	return func() {
-		defer w.End()
-		for c := w.Next(); c != nil; c = w.Next() {
-			v.reenter(c)
+	return func() { v.bring(&w) }
+}
+
+// bring lets the series of a walk through what the vector was before rules changed it go on
+// as what they are now.
+func (v *view) bring(w *childmap.Walk) {
+	defer w.End()
+	whole := view{viewState: v.viewState, free: len(v.def.Labels)}
+	for c := w.Next(); c != nil; c = w.Next() {
+		v.mu.Lock()
+		f := v.funcs[c]
+		v.mu.Unlock()
+		values := v.children.Values(c)
+		v.reenter(c)
+		if f != nil {
+			whole.setFunc(f, values)
 		}
 	}
 }

@@ -83,11 +83,7 @@ type Rule struct {
 // what only some of its metrics have.
 //
 // Rules do not change. They may be used by any number of registries.
-type Rules struct {
-	list     []Rule
-	exact    map[string][]int // by the name: places in list
-	patterns []int            // places in list
-}
+type Rules struct{ list []Rule }
 
 // NewRules returns rules, or everything that is wrong with them by themselves. It keeps
 // nothing of what it is given.
@@ -106,30 +102,21 @@ func rulesError(where string, flaws []string) error {
 }
 
 func newRules(rules []Rule) (*Rules, []string) {
-	r := &Rules{exact: make(map[string][]int)}
-	var flaws []string
+	r := &Rules{}
+	groups := make(map[string][]int) // by Metric
 	for i := range rules {
-		rule := rules[i].clone()
-		r.list = append(r.list, rule)
+		r.list = append(r.list, rules[i].clone())
+		groups[rules[i].Metric] = append(groups[rules[i].Metric], i)
+	}
+	var flaws []string
+	for i := range r.list {
+		rule := &r.list[i]
 		for _, f := range rule.flaws() {
 			flaws = append(flaws, r.called(i)+": "+f)
 		}
-		if strings.Contains(rule.Metric, "*") {
-			r.patterns = append(r.patterns, i)
-		} else {
-			r.exact[rule.Metric] = append(r.exact[rule.Metric], i)
+		if group := groups[rule.Metric]; group[0] == i {
+			flaws = append(flaws, r.contradictions(group)...)
 		}
-	}
-	groups := make(map[string][]int)
-	var names []string
-	for i, rule := range r.list {
-		if groups[rule.Metric] == nil {
-			names = append(names, rule.Metric)
-		}
-		groups[rule.Metric] = append(groups[rule.Metric], i)
-	}
-	for _, name := range names {
-		flaws = append(flaws, r.contradictions(groups[name])...)
 	}
 	if flaws != nil {
 		return nil, flaws

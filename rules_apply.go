@@ -211,7 +211,7 @@ func (p *plan) reconcile() {
 	if same {
 		return
 	}
-	f := refusal{"rules", describe(&p.reg.desc), "it was registered before, and stays what it was made then"}
+	f := refusal{"", describe(&p.reg.desc), "it was registered before, and stays what it was made then"}
 	if p.orders != nil {
 		f.rules = p.orders.rules.called(p.orders.all...)
 	}
@@ -242,7 +242,7 @@ func (reg *registration) settle(f *family) {
 		p.declare()
 		reg.plan = p
 	}
-	rules := "rules"
+	rules := ""
 	if p.orders != nil {
 		rules = p.orders.rules.called(p.orders.all...)
 	}

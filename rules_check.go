@@ -21,7 +21,7 @@ type ruling struct {
 	fits    map[fit]bool    // of each rule, what it was for
 	refused []refusal       // in order
 	known   map[string]bool // the texts of refused
-	written map[string]bool // whether what an undescribed collector wrote is dropped, by full name
+	written map[string]bool // whether families that nobody described are dropped, by full name
 	said    bool            // that there are rules without effect
 }
 
@@ -34,12 +34,15 @@ type fit struct {
 
 // refusal is why rules were not applied to a metric.
 type refusal struct {
-	rules  string // rule 2 ("x")
+	rules  string // rule 2 ("x"); empty: earlier ones, or of another registry
 	metric string // counter "x"
 	why    string
 }
 
 func (f *refusal) text() string {
+	if f.rules == "" {
+		return fmt.Sprintf("earlier rules cannot be undone for %s: %s", f.metric, f.why)
+	}
 	return fmt.Sprintf("%s cannot be applied to %s: %s", f.rules, f.metric, f.why)
 }
 
@@ -76,6 +79,7 @@ func (s *registryState) rule(g *ruling) {
 			continue
 		}
 		g.matched(o, nil)
+		g.written[f.name] = o.drops()
 		for _, i := range o.exact.all {
 			if !g.rules.list[i].Drop {
 				s.refuse(refusal{g.rules.called(i), describe(&metric.Desc{Kind: f.kind, Name: f.name}), "it is Ember's own, which can only be dropped"})
@@ -160,7 +164,7 @@ func (s *registryState) dropsWritten(name string, kind metric.Kind) bool {
 
 // dropsOwn reports whether one of Ember's own families is dropped. mu is held.
 func (s *registryState) dropsOwn(name string) bool {
-	return s.ruling != nil && s.ruling.rules.ordersFor(name).drops()
+	return s.ruling != nil && s.ruling.written[name]
 }
 
 // foreign notes that rules are for a family of a collector. mu is held.
