@@ -176,8 +176,11 @@ func (r *Rule) flaws() (flaws []string) {
 		flaw("it drops the metric, so there is nothing else to change")
 	}
 	for _, name := range r.labels() {
-		if name == "" {
+		switch {
+		case name == "":
 			flaw("an empty label name")
+		case !utf8.ValidString(name):
+			flaw("the label name %q is not valid UTF-8", name)
 		}
 	}
 	for _, name := range sortedKeys(r.RenameLabels) {

@@ -27,11 +27,18 @@ type jsonReader struct {
 func readJSON(text string) ([]Rule, error) {
 	r := jsonReader{text: text}
 	rules := []Rule{}
+	for i, c := range text {
+		if c == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD") {
+			r.at = i
+			r.fail("this is not valid UTF-8: %s", r.found())
+			break
+		}
+	}
 	r.list("an array of rules", func() {
 		rules = append(rules, Rule{})
 		r.rule(&rules[len(rules)-1])
 	})
-	if r.flaw == "" && r.next() != 0 {
+	if r.next(); r.at < len(r.text) {
 		r.fail("there is something after the rules: %s", r.found())
 	}
 	switch {
@@ -93,7 +100,7 @@ func (r *jsonReader) next() byte {
 
 // found says what comes next.
 func (r *jsonReader) found() string {
-	if r.next() == 0 {
+	if r.next(); r.at == len(r.text) {
 		return "the end"
 	}
 	return fmt.Sprintf("%.10q", r.text[r.at:])

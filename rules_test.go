@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,6 +57,7 @@ func TestNewRules(t *testing.T) {
 		"drop and more":                {[]ember.Rule{{Metric: "x", Drop: true, MaxSeries: 1}}, `ember: rule 1 ("x"): it drops the metric, so there is nothing else to change`},
 		"drop and more, in another":    {[]ember.Rule{{Metric: "x", MaxSeries: 1}, {Metric: "x", Drop: true}}, `ember: rules 1 ("x") and 2 ("x"): the one drops the metric, so there is nothing for the other to change`},
 		"an empty label":               {[]ember.Rule{{Metric: "x", DropLabels: []string{""}}}, `ember: rule 1 ("x"): an empty label name`},
+		"a label that is not UTF-8":    {[]ember.Rule{{Metric: "x", LabelBudgets: budgets{"\xff": 1}}}, `ember: rule 1 ("x"): the label name "\xff" is not valid UTF-8`},
 		"dropped and renamed":          {[]ember.Rule{{Metric: "x", DropLabels: []string{"a"}, RenameLabels: names{"a": "b"}}}, `ember: rule 1 ("x"): the label "a" is both dropped and renamed`},
 		"dropped, renamed in another":  {[]ember.Rule{{Metric: "x", RenameLabels: names{"a": "b"}}, {Metric: "y", Drop: true}, {Metric: "x", DropLabels: []string{"a"}}}, `ember: rules 1 ("x") and 3 ("x"): the label "a" is both dropped and renamed`},
 		"dropped and limited":          {[]ember.Rule{{Metric: "x", DropLabels: []string{"a"}, LabelBudgets: budgets{"a": 1}}}, `ember: rule 1 ("x"): the label "a" is both dropped and given a budget`},
@@ -153,6 +153,7 @@ func TestParseRules(t *testing.T) {
 		"a word for known values": {`[{"known_values":{"a":"b"}}]`, `ember: rule 1, line 1: there must be an array of values, not "\"b\"}}]"`},
 		"an unknown escape":       {`[{"metric":"\x"}]`, `ember: rule 1, line 1: there is no escape \x`},
 		"half an escape":          {`[{"metric":"\u12"}]`, `ember: rule 1, line 1: \u must come before four hexadecimal digits`},
+		"not UTF-8":               {"[\n\"\xff\"]", `ember: line 2: this is not valid UTF-8: "\xff\"]"`},
 		"what NewRules refuses":   {`[{"metric":"x"}]`, `ember: rule 1 ("x"): it changes nothing`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,7 +202,7 @@ func FuzzParseRules(f *testing.F) {
 		requireSameRules(t, rules, again)
 
 		var list []ember.Rule // by a reader that was not written here
-		require.NoError(t, json.Unmarshal([]byte(strings.ToValidUTF8(text, "\uFFFD")), &list))
+		require.NoError(t, json.Unmarshal([]byte(text), &list))
 		requireSameRules(t, newRules(t, list...), again)
 	})
 }
