@@ -80,7 +80,7 @@ func (h *Histogram) add(from *layout, shard []uint64, b *native.Buckets) bool {
 	i, w := h.block.Acquire(l.words())
 	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + math.Float64frombits(shard[histogramSum]))
 	for bucket, n := range shard[histogramBuckets:] {
-		w[histogramBuckets+l.rebucket(from, bucket)] += n
+		w[histogramBuckets+l.rebucket(from.bounds, bucket)] += n
 	}
 	if b != nil {
 		h.more.Load().native.shard(i).Merge(b)
@@ -89,11 +89,11 @@ func (h *Histogram) add(from *layout, shard []uint64, b *native.Buckets) bool {
 	return true
 }
 
-// rebucket returns which bucket counts what was counted in one of another layout: the one
+// rebucket returns which bucket counts what was counted in one among other bounds: the one
 // of its upper bound. So no observation becomes less than it was.
-func (l *layout) rebucket(from *layout, bucket int) int {
-	if bucket == len(from.bounds) {
+func (l *layout) rebucket(from []float64, bucket int) int {
+	if bucket == len(from) {
 		return len(l.bounds)
 	}
-	return l.find(from.bounds[bucket])
+	return l.find(from[bucket])
 }

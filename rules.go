@@ -45,8 +45,9 @@ type Rule struct {
 	// Buckets are the upper bounds of a histogram's classic buckets, in the place of those
 	// that it was declared with. A native histogram has them besides.
 	//
-	// What a histogram counted before it was registered is counted again by the upper
-	// bounds of its buckets: never as less than it was, but perhaps as more.
+	// What was counted before the metric was registered is counted again by the upper
+	// bounds of the buckets that it was in: never as less than it was, but perhaps as more.
+	// So is what comes later through a vector's histogram that somebody has held since then.
 	Buckets []float64 `json:"buckets,omitempty"`
 
 	// MaxSeries is how many series a vector may have, in the place of MaxSeries in its
@@ -81,6 +82,12 @@ type Rule struct {
 // counter, or rules would make labels which cannot be exposed, the metric stays as a whole
 // as it was declared. That is logged, and CheckRules says it. A pattern may well ask for
 // what only some of its metrics have.
+//
+// What rules make of the labels, buckets and limits of a vector or histogram when it is first
+// registered stays, whatever registry it is registered in after that: one whose own rules
+// want something else says so in CheckRules. Dropping it, and constant labels, are each
+// registry's own affair, but a vector that the first one drops is not exposed by others
+// either. The labels of an Info stay as they are.
 //
 // Rules do not change. They may be used by any number of registries.
 type Rules struct{ list []Rule }

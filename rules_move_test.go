@@ -67,7 +67,7 @@ func TestRulesMoveSeries(t *testing.T) {
 		"\ng{a=\"1\"} 3\ng{a=\"2\"} 1\n",
 		"\nset{a=\"1\"} 6\n",
 		"\nf{a=\"1\"} 7\n",
-		"h_bucket{a=\"1\",le=\"3\"} 2\n", // what was counted up to 2, which is one below 3, and one after
+		"h_bucket{a=\"1\",le=\"3\"} 3\n", // what was counted up to 2 too, and not what was held and counted up to 4
 		"h_bucket{a=\"1\",le=\"+Inf\"} 4\nh_sum{a=\"1\"} 10\nh_count{a=\"1\"} 4\n",
 		"n_sum{a=\"1\"} 6\nn_count{a=\"1\"} 3\n",
 		"q{a=\"1\",quantile=\"1\"} 3\nq_sum{a=\"1\"} 9\nq_count{a=\"1\"} 3\n",

@@ -115,11 +115,15 @@ type Map struct {
 // New returns an empty map for labels of that syntax, whose children hold a T.
 // init prepares the item of each new child before anyone sees it.
 func New[T any](s *Syntax, init func(*T)) *Map {
-	m := &Map{syntax: s, alloc: func() *Child {
+	return empty(s, 0, func() *Child {
 		c := new(childOf[T])
 		init(&c.item)
 		return &c.Child
-	}}
+	})
+}
+
+func empty(s *Syntax, state uint32, alloc func() *Child) *Map {
+	m := &Map{syntax: s, alloc: alloc, state: state}
 	m.table.Store(newTable())
 	m.admission.overflows.Init(nil)
 	return m

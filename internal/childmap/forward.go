@@ -21,12 +21,7 @@ type forwarding struct {
 
 // Like returns an empty map for labels of another syntax, with children like those of m,
 // for m to forward to.
-func (m *Map) Like(s *Syntax) *Map {
-	fresh := &Map{syntax: s, alloc: m.alloc, state: entered}
-	fresh.table.Store(newTable())
-	fresh.admission.overflows.Init(nil)
-	return fresh
-}
+func (m *Map) Like(s *Syntax) *Map { return empty(s, entered, m.alloc) }
 
 // Forward makes m leave everything to another map from now on, which Like must have made,
 // and whose labels are those of m with these numbers. It must not be called twice.
