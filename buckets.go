@@ -3,6 +3,7 @@
 package ember
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -69,9 +70,9 @@ type layout struct {
 
 // newLayout makes a layout of bounds, or without any.
 func newLayout(d *definition, bounds []float64) *layout {
-	checked, err := checkBounds(&d.Desc, bounds)
+	checked, err := checkBounds(bounds)
 	if err != nil {
-		d.fail(err)
+		d.fail(fmt.Errorf("ember: %s: %w", d, err))
 		checked = DefBuckets // Observe must still work
 	}
 	bounds = slices.Clone(checked)

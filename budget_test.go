@@ -251,6 +251,45 @@ func TestCurriedLookupsDoNotAllocate(t *testing.T) {
 	}
 }
 
+// Series that rules lead elsewhere take a little longer to find, but no memory.
+func TestRulesDoNotAllocate(t *testing.T) {
+	reg := ruled(t,
+		ember.Rule{Metric: "*", DropLabels: []string{"b"}},
+		ember.Rule{Metric: "h", RenameLabels: map[string]string{"a": "z"}, Buckets: []float64{1}},
+		ember.Rule{Metric: "d_total", Drop: true},
+		ember.Rule{Metric: "one", Buckets: []float64{1}},
+	)
+	c := reg.NewCounterVec(ember.CounterOpts{Name: "c_total"}, "a", "b", "c")
+	h := reg.NewHistogramVec(ember.HistogramOpts{Name: "h"}, "a", "b")
+	d := reg.NewCounterVec(ember.CounterOpts{Name: "d_total"}, "a", "b")
+	one := ember.NewHistogram(ember.HistogramOpts{Name: "one"})
+	type labels struct {
+		A string
+		B int
+	}
+	typed := ember.CounterVecOfIn[labels](reg, ember.CounterOpts{Name: "t_total"})
+	reg.MustRegister(one)
+	curried, err := c.Curry(ember.Labels{"b": "x"})
+	require.NoError(t, err)
+	c.With("GET", "x", "200")
+	b := []byte("/users/1234567890")
+	i := 0
+	for name, f := range map[string]func(){
+		"counter":        func() { c.With("GET", "/users/{id}", "200").Inc() },
+		"counter, built": func() { c.With(string(b[:3]), string(b), string(b[7:10])).Inc() },
+		"counter, map":   func() { c.WithLabels(ember.Labels{"a": "GET", "b": "y", "c": "200"}).Inc() },
+		"counter, Get":   func() { x, _ := c.Get("GET", string(b), "200"); x.Inc() },
+		"Lookup":         func() { c.Lookup("GET", string(b), "200") },
+		"curried":        func() { curried.With("GET", string(b)).Inc() },
+		"histogram":      func() { h.With(string(b), "x").Observe(3) },
+		"dropped":        func() { d.With(string(b), string(b[1:])).Inc() },
+		"typed":          func() { i++; typed.With(labels{string(b), i}).Inc() },
+		"led elsewhere":  func() { one.Observe(3) },
+	} {
+		t.Run(name, func(t *testing.T) { requireNoAllocations(t, f) })
+	}
+}
+
 // A scrape allocates the same few times however many series there are, whatever is
 // written of them.
 func TestScrapesDoNotAllocatePerSeries(t *testing.T) {

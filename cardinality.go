@@ -94,8 +94,9 @@ func (c *census) part(p *partInfo) {
 	if n := p.def.children.MaxChildren(); n > 0 {
 		f.Limit += n
 	}
-	for i, name := range p.def.Labels {
-		f.label(name).Budget += p.def.children.MaxValues(i)
+	children := p.def.children.Target()
+	for i, name := range p.labels {
+		f.label(name).Budget += children.MaxValues(i)
 	}
 	p.def.overflows(func(label string, n float64) {
 		if label == "" {
@@ -126,8 +127,8 @@ func (c *census) series(text string, samples int) {
 	}
 	i := 0
 	for name, value := range childmap.Pairs(text) {
-		if d := c.at.def; d != nil && i < len(d.Labels) {
-			name = d.Labels[i]
+		if i < len(c.at.labels) {
+			name = c.at.labels[i]
 		}
 		f.label(name).series[value]++
 		i++

@@ -93,22 +93,30 @@ func labelNames(d *metric.Desc) []string {
 // reservedLabels are written by Ember itself.
 var reservedLabels = map[metric.Kind]string{metric.Histogram: "le", metric.GaugeHistogram: "le", metric.Summary: "quantile"}
 
+// checkLabelName returns what is wrong with a label's name by itself.
+func checkLabelName(k metric.Kind, name string) error {
+	_, isName := alike(name, "__name__")
+	switch {
+	case name == "":
+		return errors.New("an empty label name")
+	case !utf8.ValidString(name):
+		return fmt.Errorf("the label name %q is not valid UTF-8", name)
+	case strings.ContainsAny(name, unwritable):
+		return fmt.Errorf("the label name %q has a NUL, CR or LF, which not all formats can write", name)
+	case strings.HasPrefix(name, "__"):
+		return fmt.Errorf("the label name %q starts with \"__\", which is reserved", name)
+	case isName:
+		return fmt.Errorf("the label name %q is written \"__name__\", which is the metric's name", name)
+	case name == reservedLabels[k]:
+		return fmt.Errorf("the label name %q is reserved in a %v", name, k)
+	}
+	return nil
+}
+
 func checkLabelNames(d *metric.Desc, names []string) error {
 	for i, name := range names {
-		_, isName := alike(name, "__name__")
-		switch {
-		case name == "":
-			return fmt.Errorf("ember: %s: an empty label name", describe(d))
-		case !utf8.ValidString(name):
-			return fmt.Errorf("ember: %s: the label name %q is not valid UTF-8", describe(d), name)
-		case strings.ContainsAny(name, unwritable):
-			return fmt.Errorf("ember: %s: the label name %q has a NUL, CR or LF, which not all formats can write", describe(d), name)
-		case strings.HasPrefix(name, "__"):
-			return fmt.Errorf("ember: %s: the label name %q starts with \"__\", which is reserved", describe(d), name)
-		case isName:
-			return fmt.Errorf("ember: %s: the label name %q is written \"__name__\", which is the metric's name", describe(d), name)
-		case name == reservedLabels[d.Kind]:
-			return fmt.Errorf("ember: %s: the label name %q is reserved in a %v", describe(d), name, d.Kind)
+		if err := checkLabelName(d.Kind, name); err != nil {
+			return fmt.Errorf("ember: %s: %w", describe(d), err)
 		}
 		for _, earlier := range names[:i] {
 			if earlier == name {
@@ -124,16 +132,16 @@ func checkLabelNames(d *metric.Desc, names []string) error {
 
 // checkBounds returns the upper bounds without a final +Inf, which every
 // histogram has, or what is wrong with them.
-func checkBounds(d *metric.Desc, bounds []float64) ([]float64, error) {
+func checkBounds(bounds []float64) ([]float64, error) {
 	if n := len(bounds); n > 0 && isInf(bounds[n-1], 1) {
 		bounds = bounds[:n-1]
 	}
 	for i, b := range bounds {
 		switch {
 		case b != b || isInf(b, 0):
-			return nil, fmt.Errorf("ember: %s: bucket %d (%g) must be a number", describe(d), i, b)
+			return nil, fmt.Errorf("bucket %d (%g) must be a number", i, b)
 		case i > 0 && b <= bounds[i-1]:
-			return nil, fmt.Errorf("ember: %s: bucket %d (%g) must be above bucket %d (%g)", describe(d), i, b, i-1, bounds[i-1])
+			return nil, fmt.Errorf("bucket %d (%g) must be above bucket %d (%g)", i, b, i-1, bounds[i-1])
 		}
 	}
 	return bounds, nil

@@ -132,6 +132,12 @@ var (
 	_ func(func(context.Context) ember.Labels) ember.RegistryOption        = ember.WithExemplarSource
 	_ func(int) ember.RegistryOption                                       = ember.WithMaxSeries
 	_ func() ember.RegistryOption                                          = ember.WithSeriesMetric
+	_ func(*ember.Rules) ember.RegistryOption                              = ember.WithRules
+	_ func(...ember.Rule) (*ember.Rules, error)                            = ember.NewRules
+	_ func([]byte) (*ember.Rules, error)                                   = ember.ParseRules
+	_ func(string) (*ember.Rules, error)                                   = ember.ReadRules
+	_ func() (*ember.Rules, error)                                         = ember.RulesFromEnv
+	_ func(*ember.Registry) error                                          = (*ember.Registry).CheckRules
 	_ func(*ember.Registry) http.Handler                                   = ember.CardinalityHandler
 	_ func() *ember.Registry                                               = ember.Default
 	_ func(ember.Collector) error                                          = ember.Register
@@ -184,6 +190,10 @@ var (
 
 // The options are flat, and zero means the default.
 var (
+	_ = ember.Rule{
+		Metric: "", Drop: false, DropLabels: []string(nil), RenameLabels: map[string]string(nil), Buckets: []float64(nil),
+		MaxSeries: int(0), LabelBudgets: map[string]int(nil), KnownValues: map[string][]string(nil),
+	}
 	_ = ember.CounterOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: ember.Labels(map[string]string{})}
 	_ = ember.GaugeOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: nil}
 	_ = ember.HistogramOpts{Namespace: "", Subsystem: "", Name: "", Help: "", Unit: "", ConstLabels: nil, Buckets: []float64(nil), Native: (*ember.NativeOpts)(nil)}

@@ -9,22 +9,39 @@ import (
 	"github.com/embermetrics/ember/collectors"
 )
 
-var defaultRegistry = sync.OnceValue(func() *Registry {
+var defaultRegistry = sync.OnceValue(func() *Registry { return newDefault(RulesFromEnv()) })
+
+func newDefault(rules *Rules, misread error) *Registry {
 	r := NewRegistry()
-	r.MustRegister(
+	if misread != nil {
+		r.rule(&ruling{misread: misread})
+	} else {
+		WithRules(rules)(r.registryState)
+	}
+	for _, c := range []Collector{
 		collectors.NewGo(collectors.GoOpts{}),
 		collectors.NewProcess(collectors.ProcessOpts{}),
 		collectors.NewBuildInfo(),
-	)
+	} {
+		if err := r.register(c); err != nil {
+			panic(err)
+		}
+	}
 	return r
-})
+}
 
 // Default returns the registry that the package's functions use. It is built at
 // the first call, with the collectors of the Go runtime, of the process and of
 // the build registered; each can be unregistered:
 //
 //	ember.Unregister(collectors.NewGo(collectors.GoOpts{}))
-func Default() *Registry { return defaultRegistry() }
+//
+// It heeds the rules that RulesFromEnv finds.
+func Default() *Registry {
+	r := defaultRegistry()
+	r.say() // now, for whoever writes logs may count them here
+	return r
+}
 
 // Register registers c in the default registry. See Registry.Register.
 func Register(c Collector) error { return Default().Register(c) }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,13 +35,16 @@ func (l Labels) sorted() []metric.Label {
 // counts of dropped updates is constant once New… returns.
 type definition struct {
 	metric.Desc
-	syntax  *childmap.Syntax             // how the values of Desc.Labels are written with underscores
-	spelled *[escapings]*childmap.Syntax // and in each Escaping; nil if there is no difference
-	shape   string                       // what else makes two definitions differ: buckets, quantiles, limits
-	err     error                        // what is wrong with it; Register returns it
+	plain exposure // as declared
+	shape string   // what else makes two definitions differ: buckets, quantiles, limits
+	err   error    // what is wrong with it; Register returns it
 
-	children  *childmap.Map // of a vector
-	maxSeries int           // likewise: its own limit; 0: the registry's default
+	children *childmap.Map // of a vector
+	limits   *limits       // likewise: its own
+	layout   *layout       // of a histogram
+
+	shaping sync.Mutex               // held while it is registered
+	shaped  atomic.Pointer[exposure] // set once, under shaping: how it has been exposed since it was first registered
 
 	registry atomic.Pointer[registryState] // where it was registered last; nil once it was unregistered there
 	clock    clock                         // of exemplars
@@ -76,13 +80,7 @@ func newDefinition(kind metric.Kind, namespace, subsystem, name, help, unit stri
 		ConstLabels: constant.sorted(),
 		Labels:      slices.Clone(labels),
 	}, clock: clock{start: time.Now()}}
-	d.syntax = childmap.NewSyntax(labelSpellings(d.Labels, EscapingUnderscores))
-	if slices.ContainsFunc(d.Labels, func(name string) bool { return !classic(name, false) }) {
-		d.spelled = new([escapings]*childmap.Syntax)
-		for e := range d.spelled {
-			d.spelled[e] = childmap.NewSyntax(labelSpellings(d.Labels, Escaping(e)))
-		}
-	}
+	d.plain.spell(d.Labels)
 	d.err = checkDesc(&d.Desc)
 	return d
 }
@@ -175,7 +173,7 @@ func (d *definition) overflows(f func(label string, n float64)) (any bool) {
 	for i, n := range labels {
 		if n > 0 {
 			any = true
-			f(d.Labels[i], n)
+			f(d.exposed().label(d, i), n)
 		}
 	}
 	return any

@@ -203,6 +203,29 @@
 // should not know how its metrics are called. [Gatherers] exposes several
 // registries as one.
 //
+// # What operators may change
+//
+// Who runs a service may want fewer labels than who wrote it, or other buckets. Rules change
+// what is exposed, and nothing in the code:
+//
+//	[
+//	  {"metric": "http_requests_total", "drop_labels": ["path"], "rename_labels": {"status": "code"}},
+//	  {"metric": "*_seconds", "buckets": [0.1, 1, 10]},
+//	  {"metric": "debug_*", "drop": true}
+//	]
+//
+// The default registry finds them in EMBER_RULES, or in the file that EMBER_RULES_FILE
+// names; [WithRules] gives them to any other. Series that lose what told them apart become
+// one. A vector is asked as before, with values for all the labels that the code declares.
+// [Rules] says what rules can do, and how they go together.
+//
+// Rules never stop a service. What is wrong with them is logged, and a service that wants
+// to end over it asks, once everything is registered:
+//
+//	if err := ember.Default().CheckRules(); err != nil {
+//		log.Fatal(err)
+//	}
+//
 // # Mistakes
 //
 // Creating an instrument never fails. What cannot be exposed (a bad name, buckets

@@ -130,3 +130,9 @@ func (v *view) sweep() {
 		}
 	}
 }
+
+// reenter takes a series out of the vector, and lets it go on under the labels that the
+// vector has now.
+func (v *view) reenter(c *childmap.Child) {
+	v.end(c, func(uint64) bool { return false })
+}

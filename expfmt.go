@@ -111,10 +111,22 @@ type partInfo struct {
 	shared []metric.Label // the labels of sub-registries, then the constant ones
 	text   spelling       // shared, rendered
 	def    *definition    // of an instrument
+	labels []string       // of an instrument: its other labels, as exposed
+
+	syntax  *childmap.Syntax             // how a child's text spells labels
+	spelled *[escapings]*childmap.Syntax // and how each Escaping does; nil if there is no difference
 }
 
 func newPartInfo(shared []metric.Label, d *definition) *partInfo {
-	p := &partInfo{shared: shared, def: d}
+	if d == nil {
+		return newPart(shared, nil, &exposure{})
+	}
+	return newPart(shared, d, d.exposed())
+}
+
+// newPart is newPartInfo for a definition that is exposed in a certain way.
+func newPart(shared []metric.Label, d *definition, e *exposure) *partInfo {
+	p := &partInfo{shared: shared, def: d, labels: e.labels, syntax: e.syntax, spelled: e.spelled}
 	for e := range p.text {
 		p.text[e] = string(appendLabels(nil, shared, Escaping(e)))
 		if p.text[e] == p.text[0] {
@@ -127,10 +139,10 @@ func newPartInfo(shared []metric.Label, d *definition) *partInfo {
 // syntaxes returns how the labels are spelled in a child's text, and how e spells
 // them; nil and nil if there is no difference.
 func (p *partInfo) syntaxes(e Escaping) (from, to *childmap.Syntax) {
-	if p.def == nil || p.def.spelled == nil || e == EscapingUnderscores {
+	if p.spelled == nil || e == EscapingUnderscores {
 		return nil, nil
 	}
-	return p.def.syntax, p.def.spelled[e]
+	return p.syntax, p.spelled[e]
 }
 
 // extras is what a series may have beside its value. The zero extras are none.

@@ -36,11 +36,11 @@ func (q *request) wants(name string, kind metric.Kind) bool {
 // wanted reports whether a collector must be called for a request: what one that
 // describes nothing will write is not known before.
 func (reg *registration) wanted(q request) bool {
-	if len(q.names) == 0 || reg.described == nil {
+	if reg.described == nil {
 		return true
 	}
 	for name, descs := range reg.described {
-		if q.wants(reg.in.prefix+name, descs[0].Kind) {
+		if !reg.dropped[name] && q.wants(reg.in.prefix+name, descs[0].Kind) {
 			return true
 		}
 	}

@@ -40,14 +40,13 @@ func (s *snapshotter) add(p metric.Point) {
 // labels turns rendered labels back into a list.
 func (s *snapshotter) labels(text string) []metric.Label {
 	list := slices.Clip(s.at.shared)
-	if len(s.at.def.Labels) > 0 && text != "" { // a child alone has none
-		for i, value := range s.at.def.syntax.Values(text) {
-			list = append(list, metric.Label{Name: s.at.def.Labels[i], Value: value})
-		}
-		return list
-	}
+	i := 0
 	for name, value := range childmap.Pairs(text) {
+		if i < len(s.at.labels) {
+			name = s.at.labels[i] // which may be escaped in the text
+		}
 		list = append(list, metric.Label{Name: name, Value: value})
+		i++
 	}
 	return list
 }
@@ -142,9 +141,12 @@ func collectTo(out *metric.Sink, i instrument) error {
 		}
 	}
 	var s snapshotter
-	s.family(newFamilyInfo(d.Name, d.Help, d.Unit, d.Kind))
-	s.part(newPartInfo(d.ConstLabels, d))
-	i.write(&s, called)
+	for e := (*exposure)(nil); e != d.exposed(); { // in case that rules change it meanwhile
+		e, s = d.exposed(), snapshotter{}
+		s.family(newFamilyInfo(d.Name, d.Help, d.Unit, d.Kind))
+		s.part(newPart(d.ConstLabels, d, e))
+		i.write(&s, called)
+	}
 	desc := metric.Desc{Name: d.Name, Help: d.Help, Unit: d.Unit, Kind: d.Kind}
 	for _, f := range s.families {
 		for _, p := range f.Points {

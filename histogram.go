@@ -74,6 +74,7 @@ func (o HistogramOpts) define(labels []string) *layout {
 		l.native = o.Native.define(d)
 		d.differ(fmt.Sprint("native buckets ", l.native))
 	}
+	d.layout = l
 	return l
 }
 
@@ -97,6 +98,7 @@ type Histogram struct {
 // histogramMore is what a histogram has beside its classic buckets.
 type histogramMore struct {
 	heir      *heir          // once its series has ended
+	led       *Histogram     // what counts in its place; see lead
 	native    *nativeState   // nil if not native; constant
 	exemplars []exemplarSlot // one for each bucket; without classic ones, see nativeSlot
 }
@@ -143,7 +145,7 @@ func (h *Histogram) Observe(v float64) {
 	bucket := histogramBuckets + l.find(v)
 	_, w := h.block.Acquire(l.words())
 	if w == nil {
-		updated[Histogram](h.heir()).Observe(v)
+		h.next().Observe(v)
 		return
 	}
 	w[bucket]++
@@ -175,8 +177,8 @@ func (h *Histogram) slot(v float64) *exemplarSlot {
 	l := h.layout
 	for {
 		old := h.more.Load()
-		if old != nil && old.heir != nil {
-			return updated[Histogram](old.heir).slot(v)
+		if h.block.Ended() {
+			return h.next().slot(v)
 		}
 		if old != nil && old.exemplars != nil {
 			if len(l.bounds) == 0 {
@@ -285,7 +287,7 @@ func (h *Histogram) snapshot(s *histogramSnapshot, scrape bool) {
 		whole = h.block.Read(l.words(), func(_ int, w []uint64) { s.add(w) })
 	}
 	if !whole {
-		h.snapshotHeir(s)
+		h.snapshotNext(s, scrape)
 		return
 	}
 	s.count = 0
@@ -298,10 +300,15 @@ func (h *Histogram) snapshot(s *histogramSnapshot, scrape bool) {
 	}
 }
 
-// snapshotHeir is snapshot for a histogram that has ended.
-func (h *Histogram) snapshotHeir(s *histogramSnapshot) {
-	if to := existing[Histogram](h.heir()); to != nil {
-		to.snapshot(s, false)
+// snapshotNext is snapshot for a histogram that has ended.
+func (h *Histogram) snapshotNext(s *histogramSnapshot, scrape bool) {
+	more := h.more.Load()
+	to := more.led
+	if to == nil {
+		to = existing[Histogram](more.heir)
+	}
+	if to != nil {
+		to.snapshot(s, scrape)
 		return
 	}
 	s.sum, s.count = 0, 0

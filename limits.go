@@ -3,9 +3,9 @@
 package ember
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -35,20 +35,14 @@ func WithMaxSeries(n int) RegistryOption {
 // apply makes the children of a vector heed l, and leaves what is wrong with it to
 // Register.
 func (l *limits) apply(d *definition, children *childmap.Map) {
-	d.children, d.maxSeries = children, l.series
+	d.children, d.limits = children, l
 	d.limit(defaultMaxSeries)
-	p := childmap.Policy{Overflowed: d.overflowed}
+	policy := l.policy(d, d.Labels, d.Labels)
 	if err := l.check(d); err != nil {
 		d.fail(err)
-	} else if len(l.budgets)+len(l.normalize) > 0 {
-		for _, name := range d.Labels {
-			p.Labels = append(p.Labels, childmap.LabelPolicy{Normalize: l.normalize[name], MaxValues: l.budgets[name], Known: l.known[name]})
-		}
+		policy.Labels = nil
 	}
-	if d.Kind == metric.Gauge {
-		p.Overflow = func(c *childmap.Child) { childmap.Item[Gauge](c).initOthers() }
-	}
-	children.SetPolicy(p)
+	children.SetPolicy(policy)
 	if len(l.budgets)+len(l.known) > 0 {
 		d.differ(fmt.Sprintf("label budgets %v and known values %v", l.budgets, l.known))
 	}
@@ -60,10 +54,25 @@ func (l *limits) apply(d *definition, children *childmap.Map) {
 	}
 }
 
+// policy returns what l says of some of d's labels, which the log calls as they are
+// exposed.
+func (l *limits) policy(d *definition, labels, exposed []string) childmap.Policy {
+	p := childmap.Policy{Overflowed: func(label int, values []string) { d.overflowed(exposed, label, values) }}
+	if len(l.budgets)+len(l.normalize) > 0 {
+		for _, name := range labels {
+			p.Labels = append(p.Labels, childmap.LabelPolicy{Normalize: l.normalize[name], MaxValues: l.budgets[name], Known: l.known[name]})
+		}
+	}
+	if d.Kind == metric.Gauge {
+		p.Overflow = func(c *childmap.Child) { childmap.Item[Gauge](c).initOthers() }
+	}
+	return p
+}
+
 // check returns what is wrong with the limits.
 func (l *limits) check(d *definition) error {
 	for _, names := range [][]string{
-		slices.Sorted(maps.Keys(l.budgets)), slices.Sorted(maps.Keys(l.known)), slices.Sorted(maps.Keys(l.normalize)),
+		sortedKeys(l.budgets), sortedKeys(l.known), sortedKeys(l.normalize),
 	} {
 		for _, name := range names {
 			if !slices.Contains(d.Labels, name) {
@@ -106,23 +115,24 @@ func (l *limits) check(d *definition) error {
 	return nil
 }
 
-// limit sets how many series a vector may have, if it does not say so itself.
-func (d *definition) limit(n int) {
-	if d.maxSeries != 0 {
-		n = d.maxSeries
-	}
-	d.children.Limit(max(n, 0))
+// limit sets how many series a vector may have, if neither it nor a rule says so.
+func (d *definition) limit(n int) { d.children.Limit(d.maxSeries(n)) }
+
+// maxSeries returns how many series a vector may have, by a rule, by itself, or else n;
+// 0: any number.
+func (d *definition) maxSeries(n int) int {
+	return max(cmp.Or(d.exposed().maxSeries(), d.limits.series, n), 0)
 }
 
 // overflowed says once that there was no place for a series, or for a label's value.
-func (d *definition) overflowed(label int, values []string) {
+func (d *definition) overflowed(labels []string, label int, values []string) {
 	if label < 0 {
 		slog.Warn(`ember: too many series; further ones are counted as "other"`,
-			"metric", d.Name, "labels", d.Labels, "example", cutAll(values))
+			"metric", d.Name, "labels", labels, "example", cutAll(values))
 		return
 	}
 	slog.Warn(`ember: too many values of a label; further ones are counted as "other"`,
-		"metric", d.Name, "label", d.Labels[label], "example", cut(values[0]))
+		"metric", d.Name, "label", labels[label], "example", cut(values[0]))
 }
 
 // cut returns what of a value may stand in a log: not whatever anybody sends.

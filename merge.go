@@ -21,6 +21,9 @@ type merger struct {
 
 func (m *merger) add(j *job) error {
 	families := j.sink.Families()
+	if slices.ContainsFunc(families, j.reg.drops) {
+		families = slices.DeleteFunc(slices.Clone(families), j.reg.drops)
+	}
 	rendered := make([][]point, len(families))
 	var lost losses
 	names := make(siblings)

@@ -120,8 +120,14 @@ func (h *Histogram) activity() (n uint64) {
 }
 
 func (h *Histogram) end(to *heir, t *taken, forget func(activity uint64) bool) bool {
+	h.endAs(func(m *histogramMore) { m.heir = to }, t)
+	return !forget(t.count)
+}
+
+// endAs ends h, whose updates go where set says, and empties it into t.
+func (h *Histogram) endAs(set func(*histogramMore), t *taken) {
 	l := h.layout
-	more := h.inherit(to)
+	more := h.change(set)
 	t.created, t.bounds, t.buckets = h.created.Load(), l.bounds, make([]uint64, len(l.bounds)+1)
 	n := more.native
 	if n != nil {
@@ -142,36 +148,24 @@ func (h *Histogram) end(to *heir, t *taken, forget func(activity uint64) bool) b
 			}
 		}
 	})
-	if forget(t.count) {
-		return false
-	}
 	for i := range more.exemplars {
 		t.exemplars = append(t.exemplars, more.exemplars[i].kept.Load())
 	}
-	return true
 }
 
-// inherit lets to be the heir of h.
-func (h *Histogram) inherit(to *heir) *histogramMore {
+// change returns what h has beside its classic buckets, after a change.
+func (h *Histogram) change(set func(*histogramMore)) *histogramMore {
 	for {
 		old := h.more.Load()
 		fresh := new(histogramMore)
 		if old != nil {
 			*fresh = *old
 		}
-		fresh.heir = to
+		set(fresh)
 		if h.more.CompareAndSwap(old, fresh) {
 			return fresh
 		}
 	}
-}
-
-// heir returns the heir of a histogram that has ended, or nil.
-func (h *Histogram) heir() *heir {
-	if more := h.more.Load(); more != nil {
-		return more.heir
-	}
-	return nil
 }
 
 func (h *Histogram) give(t *taken) {
@@ -183,13 +177,13 @@ func (h *Histogram) give(t *taken) {
 	}
 	i, w := h.block.Acquire(l.words())
 	if w == nil {
-		updated[Histogram](h.heir()).give(t)
+		h.next().give(t)
 		return
 	}
 	t.began(&h.created)
 	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + t.sum)
 	for b, count := range t.buckets {
-		w[histogramBuckets+b] += count
+		w[histogramBuckets+l.rebucket(t.bounds, b)] += count
 	}
 	full := false
 	if n != nil {

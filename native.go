@@ -167,7 +167,7 @@ func (h *Histogram) observeNative(v float64) {
 	n := h.more.Load().native
 	i, w := h.block.Acquire(l.words())
 	if w == nil {
-		updated[Histogram](h.heir()).Observe(v)
+		h.next().Observe(v)
 		return
 	}
 	w[bucket]++

@@ -88,7 +88,7 @@ func (r *Registry) own(q request) []*scrapeFamily {
 			if d.droppedAny() {
 				defs[d] = f.name
 			}
-			if d.children != nil && r.countSeries.Load() {
+			if d.children != nil && !m.hidden && r.countSeries.Load() {
 				series.add(float64(d.children.Len()), metric.Label{Name: "metric", Value: f.name})
 			}
 		}
@@ -113,7 +113,7 @@ func (r *Registry) own(q request) []*scrapeFamily {
 		info   *familyInfo
 		points tally
 	}{{collectorErrors, failed}, {invalidExemplars, exemplars}, {invalidUpdates, updates}, {seriesCount, series}, {seriesOverflow, overflows}} {
-		if len(own.points) == 0 || !q.wants(own.info.name, own.info.kind) {
+		if len(own.points) == 0 || !q.wants(own.info.name, own.info.kind) || r.dropsOwn(own.info.name) {
 			continue
 		}
 		var points []point

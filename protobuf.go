@@ -236,8 +236,8 @@ func (e *protobufEncoder) part(p *partInfo) {
 	if p.def == nil {
 		return
 	}
-	e.gaps = p.def.syntax.Gaps()
-	for _, name := range p.def.Labels {
+	e.gaps = p.syntax.Gaps()
+	for _, name := range p.labels {
 		start := len(e.slab)
 		e.slab = appendField(e.slab, pbPairName, e.label(name))
 		e.fields = append(e.fields, slices.Clip(e.slab[start:]))

@@ -5,10 +5,8 @@ package ember
 import (
 	"fmt"
 	"log/slog"
-	"maps"
 	"reflect"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,26 +60,26 @@ type registryState struct {
 	failures map[string]uint64    // failed calls, by collector
 	flawed   [flaws]uint64        // exemplars of collectors that were dropped
 	retired  map[*definition]bool // unregistered, with updates dropped that still count
-}
+	ruling   *ruling              // nil: no rules
+	unsaid   []logLine            // what is left to be logged, without mu
 
-// family is everything registered under one name. It is not changed once it is in
-// a registry, but replaced.
-type family struct {
-	*familyInfo
-	desc    metric.Desc     // of the first registered: the others agree
-	members []*registration // by the text of their shared labels
+	saying atomic.Bool // there is something in unsaid
 }
 
 // registration is one call of Register, or, of a collector that describes several
 // families, its part in one of them.
 type registration struct {
 	collector Collector
-	in        *Registry   // whose prefix and labels it has
-	desc      metric.Desc // with these; empty if the collector describes nothing
-	part      *partInfo
+	in        *Registry                // whose prefix and labels it has
+	desc      metric.Desc              // with these, as declared; empty if the collector describes nothing
+	part      *partInfo                // as exposed
+	plan      *plan                    // until it is in effect; nil: rules change nothing
+	ruled     bool                     // rules have changed something
+	hidden    bool                     // dropped by a rule
 	first     *registration            // of the same call of Register
 	parts     int                      // of the first: how many there are
 	described map[string][]metric.Desc // of a collector: what it may write, by name, both without in's prefix and labels; nil: anything
+	dropped   map[string]bool          // of these, by name, what rules drop
 
 	run collectorRun // of a collector
 }
@@ -122,6 +120,7 @@ func NewRegistry(options ...RegistryOption) *Registry {
 	for _, f := range ownFamilies {
 		s.claim(f)
 	}
+	s.say()
 	return &Registry{registryState: s}
 }
 
@@ -135,6 +134,7 @@ func (r *Registry) Configure(options ...RegistryOption) {
 	for _, o := range options {
 		o(r.registryState)
 	}
+	r.say()
 }
 
 // Sub returns a view of r that puts prefix before the name of everything
@@ -175,7 +175,16 @@ func (e *AlreadyRegisteredError) Error() string {
 //
 // A Collector that is also a metric.Describer is checked the same way. What any
 // other collector writes can only be checked when it does, at each scrape.
+//
+// Rules change how c is exposed, but never whether it can be registered.
 func (r *Registry) Register(c Collector) error {
+	err := r.register(c)
+	r.say()
+	return err
+}
+
+// register is Register, but leaves what is to be logged to the caller.
+func (r *Registry) register(c Collector) error {
 	if isNil(c) {
 		return errNilCollector
 	}
@@ -184,6 +193,14 @@ func (r *Registry) Register(c Collector) error {
 	if err != nil {
 		return err
 	}
+	later, err := r.addLocked(c, regs)
+	if later != nil {
+		later()
+	}
+	return err
+}
+
+func (r *Registry) addLocked(c Collector, regs []*registration) (later func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.add(c, regs)
@@ -268,32 +285,33 @@ func (r *Registry) registration(c Collector, d metric.Desc, def *definition) (*r
 	return &registration{collector: c, in: r, desc: d, part: newPartInfo(shared, def)}, nil
 }
 
-// add registers all of regs or none.
-func (r *Registry) add(c Collector, regs []*registration) error {
+// add registers all of regs or none. What later is, if anything, is left to do once the
+// registry is not locked any more.
+func (r *Registry) add(c Collector, regs []*registration) (later func(), err error) {
 	regs[0].parts = len(regs)
 	info, _ := c.(*Info)
 	if info != nil {
 		info.mu.Lock() // Set has to wait until it is known which labels are left
 		defer info.mu.Unlock()
 		if err := info.check(r.labels, info.now.Load().list); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	names := make(siblings)
 	for _, reg := range regs {
 		reg.first = regs[0]
 		if err := names.add(reg.desc.Name, reg.desc.Kind); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if regs[0].desc.Name == "" {
 		for _, other := range r.custom {
 			if other.desc.Name == "" && other.collector == c && other.in.sameView(r) {
-				return &AlreadyRegisteredError{Name: fmt.Sprintf("%T", c), Existing: c, New: c}
+				return nil, &AlreadyRegisteredError{Name: fmt.Sprintf("%T", c), Existing: c, New: c}
 			}
 		}
 		r.custom = append(slices.Clip(r.custom), regs[0])
-		return nil
+		return nil, nil
 	}
 	if _, ok := c.(instrument); !ok {
 		regs[0].described = make(map[string][]metric.Desc)
@@ -304,20 +322,26 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 			regs[0].described[d.Name] = append(regs[0].described[d.Name], d)
 		}
 	}
+	if d := regs[0].part.def; d != nil {
+		d.shaping.Lock()
+		defer d.shaping.Unlock()
+	}
 	fresh := make(map[string]*family)
 	for _, reg := range regs {
+		r.plan(reg)
 		if err := r.join(fresh, reg); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if info != nil && !slices.ContainsFunc(info.taken, func(l []metric.Label) bool { return slices.Equal(l, r.labels) }) {
 		info.taken = append(info.taken, r.labels)
 	}
+	later = r.effect(c, regs)
 	if d := regs[0].part.def; d != nil {
 		delete(r.retired, d)
 		d.registry.Store(r.registryState)
-		if n := r.maxSeries.Load(); d.children != nil && n != 0 {
-			d.limit(int(n))
+		if d.children != nil && (r.maxSeries.Load() != 0 || d.exposed().maxSeries() != 0) {
+			d.limit(r.limitOfSeries())
 		}
 	}
 	for name, f := range fresh {
@@ -330,42 +354,7 @@ func (r *Registry) add(c Collector, regs []*registration) error {
 	if _, ok := c.(instrument); !ok {
 		r.custom = append(slices.Clip(r.custom), regs[0])
 	}
-	return nil
-}
-
-// join adds reg to its family in fresh, which holds the families that a call of
-// add makes or changes. Families of one collector may collide with each other:
-// the names are its own business.
-func (r *Registry) join(fresh map[string]*family, reg *registration) error {
-	f := fresh[reg.desc.Name]
-	if f == nil {
-		f = r.families[reg.desc.Name]
-	}
-	if f == nil {
-		d := reg.desc
-		if err := r.checkClaims(d.Name, d.Kind); err != nil {
-			return err
-		}
-		fresh[d.Name] = &family{newFamilyInfo(d.Name, d.Help, d.Unit, d.Kind), d, []*registration{reg}}
-		return nil
-	}
-	if err := checkAgree(&f.desc, &reg.desc); err != nil {
-		return err
-	}
-	for _, other := range f.members {
-		// What a collector will write is known only when it does.
-		if (other.part.def == nil) != (reg.part.def == nil) {
-			return fmt.Errorf("ember: %q is registered by a %T, so a %T cannot write to it too", f.name, other.collector, reg.collector)
-		}
-		if sameLabels(other.desc.ConstLabels, reg.desc.ConstLabels) {
-			return &AlreadyRegisteredError{Name: seriesName(f.name, other.part.text[EscapingUnderscores]), Existing: other.collector, New: reg.collector}
-		}
-	}
-	changed := *f
-	changed.members = append(slices.Clip(f.members), reg)
-	sort.SliceStable(changed.members, func(i, j int) bool { return changed.members[i].part.text[0] < changed.members[j].part.text[0] })
-	fresh[f.name] = &changed
-	return nil
+	return later, nil
 }
 
 // Unregister ends the exposure of what c describes, and reports whether all of it
@@ -420,64 +409,6 @@ func (r *Registry) Unregister(c Collector) bool {
 	return true
 }
 
-// find returns who is registered with this description.
-func (r *Registry) find(d *metric.Desc) *registration {
-	f := r.families[d.Name]
-	if f == nil || checkAgree(&f.desc, d) != nil {
-		return nil
-	}
-	for _, reg := range f.members {
-		if sameLabels(reg.desc.ConstLabels, d.ConstLabels) {
-			return reg
-		}
-	}
-	return nil
-}
-
-func (r *Registry) leave(reg *registration) {
-	f := *r.families[reg.desc.Name]
-	f.members = slices.DeleteFunc(slices.Clone(f.members), func(o *registration) bool { return o == reg })
-	if len(f.members) > 0 {
-		f.desc = f.members[0].desc
-		r.families[f.name] = &f
-		return
-	}
-	delete(r.families, f.name)
-	for _, w := range claims(f.name, f.kind) {
-		left := slices.DeleteFunc(slices.Clone(r.claimed[w]), func(name string) bool { return name == f.name })
-		if len(left) > 0 {
-			r.claimed[w] = left
-		} else {
-			delete(r.claimed, w)
-		}
-	}
-}
-
-// claim notes the names that a family may write.
-func (s *registryState) claim(f *familyInfo) {
-	for _, w := range claims(f.name, f.kind) {
-		s.claimed[w] = append(s.claimed[w], f.name)
-	}
-}
-
-// checkClaims returns which registered family writes a name that a family of this
-// name and kind would write too.
-func (s *registryState) checkClaims(name string, kind metric.Kind) error {
-	for _, w := range claims(name, kind) {
-		if len(s.claimed[w]) == 0 {
-			continue
-		}
-		other, otherKind := s.claimed[w][0], metric.Counter // as all but one of Ember's own are
-		if f := s.families[other]; f != nil {
-			otherKind = f.kind
-		} else if other == seriesCount.name {
-			otherKind = seriesCount.kind
-		}
-		return fmt.Errorf("ember: %v %q collides with %v %q: both write %q", kind, name, otherKind, other, w)
-	}
-	return nil
-}
-
 // sameView reports whether two registries add the same prefix and labels.
 func (r *Registry) sameView(o *Registry) bool {
 	return r.registryState == o.registryState && r.prefix == o.prefix && slices.Equal(r.labels, o.labels)
@@ -499,25 +430,4 @@ func isNil(c Collector) bool {
 	}
 	v := reflect.ValueOf(c)
 	return v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-func sameLabels(a, b []metric.Label) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for _, l := range a {
-		if !slices.Contains(b, l) {
-			return false
-		}
-	}
-	return true
-}
-
-// inOrder returns all families by written name.
-func (s *registryState) inOrder() []*family {
-	if s.sorted == nil {
-		s.sorted = slices.Collect(maps.Values(s.families))
-		sort.Slice(s.sorted, func(i, j int) bool { return s.sorted[i].written() < s.sorted[j].written() })
-	}
-	return s.sorted
 }

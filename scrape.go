@@ -117,7 +117,7 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 		}
 		var parts []scrapePart
 		for _, m := range f.members {
-			if i, ok := m.collector.(instrument); ok && r.exposes(m.in) {
+			if i, ok := m.collector.(instrument); ok && !m.hidden && r.exposes(m.in) {
 				parts = append(parts, scrapePart{info: m.part, instrument: i})
 				if _, ok := i.(calling); ok {
 					regs = append(regs, m)
@@ -140,7 +140,11 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 	}
 	if r.parent == nil {
 		all = append(all, r.own(q)...)
+		if len(q.names) == 0 {
+			r.sayIdle() // now that all collectors have been called
+		}
 	}
+	r.say()
 	sortFamilies(all)
 	return &scrape{families: all, err: errors.Join(failures...)}
 }

@@ -147,7 +147,7 @@ func (v *structs) delete(s structlabels.Struct) bool {
 // each sets the struct to the labels of one series after the other and calls f, until
 // that returns false. It leaves out series whose labels no struct has.
 func (v *structs) each(s structlabels.Struct, f func(c *childmap.Child) bool) {
-	v.view.each(func(values []string, c *childmap.Child) bool { return !v.layout.Set(s, values) || f(c) })
+	v.view.each(func(values []string, c *childmap.Child) bool { return !v.layout.Set(s, values, v.view.drops) || f(c) })
 }
 
 func (v *structs) setFunc(f func() float64, s structlabels.Struct) {

@@ -52,7 +52,7 @@ func NewGaugeVec(opts GaugeOpts, labels ...string) *GaugeVec {
 // NewHistogramVec is NewCounterVec for histograms.
 func NewHistogramVec(opts HistogramOpts, labels ...string) *HistogramVec {
 	l := opts.define(labels)
-	return &HistogramVec{newVec(l.definition, opts.limits(), func(h *Histogram) { h.init(l) })}
+	return &HistogramVec{newVec(l.definition, opts.limits(), func(h *Histogram) { h.init(l.now()) })}
 }
 
 // NewSummaryVec is NewCounterVec for summaries.
@@ -117,9 +117,9 @@ type vec[T any] struct{ view }
 func newVec[T any, P child[T]](d *definition, l limits, init func(*T)) vec[T] {
 	s := &viewState{def: d, items: itemsOf[T, P]{}, idleAfter: l.idleAfter, made: time.Now()}
 	if s.idleAfter > 0 {
-		s.children = childmap.NewBeside[T, idleness](d.syntax, init)
+		s.children = childmap.NewBeside[T, idleness](d.plain.syntax, init)
 	} else {
-		s.children = childmap.New(d.syntax, init)
+		s.children = childmap.New(d.plain.syntax, init)
 	}
 	l.apply(d, s.children)
 	return vec[T]{view{viewState: s, free: len(d.Labels)}}

@@ -69,7 +69,7 @@ func (v *view) DeleteMatching(labels Labels) int {
 		if i >= 0 {
 			value = v.children.Normal(i, value)
 		}
-		if i < 0 || want[i] != nil && *want[i] != value {
+		if i < 0 || want[i] != nil && *want[i] != value && !v.children.Drops(i) {
 			return 0
 		}
 		want[i] = &value
@@ -78,7 +78,7 @@ func (v *view) DeleteMatching(labels Labels) int {
 	w := v.children.Walk()
 	defer w.End()
 	for c := w.Next(); c != nil; c = w.Next() {
-		if matches(want, v.children.Values(c)) && v.remove(c) {
+		if v.matches(want, v.children.Values(c)) && v.remove(c) {
 			n++
 		}
 	}
@@ -106,7 +106,7 @@ func (v *view) each(f func(values []string, c *childmap.Child) bool) {
 	for c := w.Next(); c != nil; c = w.Next() {
 		values := v.children.Values(c)
 		if v.fixed != nil {
-			if !matches(v.fixed, values) {
+			if !v.matches(v.fixed, values) {
 				continue
 			}
 			free := values[:0]
@@ -276,13 +276,30 @@ func (v *view) curry(labels Labels) (view, error) {
 	return c, nil
 }
 
-func matches(want []*string, values []string) bool {
+// matches reports whether a series has the values that are wanted. Where rules have
+// dropped a label, all have.
+func (v *view) matches(want []*string, values []string) bool {
 	for i, w := range want {
-		if w != nil && *w != values[i] {
+		if w != nil && *w != values[i] && !v.children.Drops(i) {
 			return false
 		}
 	}
 	return true
+}
+
+// drops reports whether rules have dropped a label, by the place of its value among those
+// that the methods take.
+func (v *view) drops(value int) bool {
+	for i := range v.def.Labels {
+		if v.isFixed(i) {
+			continue
+		}
+		if value == 0 {
+			return v.children.Drops(i)
+		}
+		value--
+	}
+	return false
 }
 
 // freeLabels returns the names of the labels that the methods take values for.

@@ -3,6 +3,7 @@
 package childmap
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -83,10 +84,10 @@ func (m *Map) SetPolicy(p Policy) {
 
 // Limit lets m have at most n children, besides the one that stands for others. Those
 // that there are already stay. 0: any number. It may be called at any time.
-func (m *Map) Limit(n int) { m.admission.limit.Store(int64(n)) }
+func (m *Map) Limit(n int) { m.Target().admission.limit.Store(int64(n)) }
 
 // MaxChildren returns what Limit was given. 0: any number.
-func (m *Map) MaxChildren() int { return int(m.admission.limit.Load()) }
+func (m *Map) MaxChildren() int { return int(m.Target().admission.limit.Load()) }
 
 // MaxValues returns how many different values a label may have, by its number. 0: any
 // number.
@@ -108,6 +109,9 @@ func (m *Map) Overflows() (series float64, labels []float64) {
 		}
 		labels = append(labels, n)
 	}
+	if f := m.forward.Load(); f != nil {
+		return f.overflows(a.overflows.Load(), labels)
+	}
 	return a.overflows.Load(), labels
 }
 
@@ -128,7 +132,8 @@ func (s *valueSet) takes(value string) bool {
 	return value == Other || !s.uses.full() || s.uses.Get([]string{value}) != nil
 }
 
-// overflow returns the child that stands for all that there is no place for.
+// overflow returns the child that stands for all that there is no place for, or nil if
+// the map forwards.
 func (m *Map) overflow(values []string) *Child {
 	m.admission.overflows.Inc()
 	m.admission.say(-1, values) // without a lock: who hears it may ask for children
@@ -147,7 +152,7 @@ func (m *Map) allOthers(labels int) *Child {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c := a.other.Load(); c != nil {
+	if c := a.other.Load(); c != nil || m.forward.Load() != nil {
 		return c
 	}
 	c := m.table.Load().find(hash(all), all, m.syntax)
@@ -178,6 +183,12 @@ func (a *admission) normalize(values []string) {
 // Normal returns what is put in the place of a value of a label, by its number.
 func (m *Map) Normal(label int, value string) string {
 	value = Valid(value)
+	if f := m.forward.Load(); f != nil {
+		if label = slices.Index(f.keep, label); label < 0 {
+			return value
+		}
+		m = f.to
+	}
 	if label < len(m.admission.Labels) {
 		if f := m.admission.Labels[label].Normalize; f != nil {
 			return normal(f, value)

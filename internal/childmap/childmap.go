@@ -62,6 +62,7 @@ const (
 	deleted                    // no longer in the map; never unset
 	marked                     // see Mark
 	others                     // see ForOthers; constant
+	entered                    // in a map that another one forwards to; constant
 )
 
 // Text returns the child's labels as they are written: a="x",b="y".
@@ -105,6 +106,7 @@ func alive(c *Child) *Child {
 type Map struct {
 	syntax *Syntax
 	alloc  func() *Child // makes a child with a prepared item and nothing else
+	state  uint32        // what the state of each child begins with; constant
 
 	front atomic.Pointer[front] // nil until a child is found twice
 	table atomic.Pointer[table] // read by anyone, replaced under mu
@@ -119,12 +121,14 @@ type Map struct {
 	walks   epochs                // under orderMu
 
 	admission admission // who has a place
+
+	forward atomic.Pointer[forwarding] // written under mu, once; nil: see Forward
 }
 
 // New returns an empty map for labels of that syntax, whose children hold a T.
 // init prepares the item of each new child before anyone sees it.
 func New[T any](s *Syntax, init func(*T)) *Map {
-	return mapOf(s, func() *Child {
+	return empty(s, 0, func() *Child {
 		c := new(childOf[T])
 		init(&c.item)
 		return &c.Child
@@ -133,22 +137,28 @@ func New[T any](s *Syntax, init func(*T)) *Map {
 
 // NewBeside is New for children that have a U beside their T; see Beside.
 func NewBeside[T, U any](s *Syntax, init func(*T)) *Map {
-	return mapOf(s, func() *Child {
+	return empty(s, 0, func() *Child {
 		c := new(besideOf[T, U])
 		init(&c.item)
 		return &c.Child
 	})
 }
 
-func mapOf(s *Syntax, alloc func() *Child) *Map {
-	m := &Map{syntax: s, alloc: alloc}
+func empty(s *Syntax, state uint32, alloc func() *Child) *Map {
+	m := &Map{syntax: s, alloc: alloc, state: state}
 	m.table.Store(newTable())
 	m.admission.overflows.Init(nil)
 	return m
 }
 
 // Len returns the number of children.
-func (m *Map) Len() int { return int(m.count.Load()) }
+func (m *Map) Len() int {
+	n := m.count.Load()
+	if f := m.forward.Load(); f != nil {
+		n += f.to.count.Load()
+	}
+	return int(n)
+}
 
 // Syntax returns what New was given.
 func (m *Map) Syntax() *Syntax { return m.syntax }
@@ -158,6 +168,9 @@ func (m *Map) Syntax() *Syntax { return m.syntax }
 func (m *Map) Get(values []string) *Child {
 	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
 		return c
+	}
+	if f := m.forward.Load(); f != nil {
+		return f.get(values)
 	}
 	if len(m.admission.Labels) == 0 && allValid(values) {
 		return nil
@@ -218,8 +231,15 @@ func (m *Map) GetOrCreateBy(h Hint, values []string) *Child {
 
 //go:noinline
 func (m *Map) create(values []string) *Child {
+	if f := m.forward.Load(); f != nil {
+		return f.getOrCreate(values)
+	}
+	given := values
 	if len(m.admission.Labels) == 0 && allValid(values) {
-		return m.insert(values, false)
+		if c := m.insert(values, false); c != nil {
+			return c
+		}
+		return m.forward.Load().getOrCreate(given)
 	}
 	var all [onStack]string // as in getNormal
 	if len(values) > onStack {
@@ -232,28 +252,39 @@ func (m *Map) create(values []string) *Child {
 		values = all[:len(values)]
 	}
 	m.admission.normalize(values)
-	return m.admit(values, false)
+	if c := m.admit(values, false); c != nil {
+		return c
+	}
+	return m.forward.Load().getOrCreate(given)
 }
 
 // Successor returns the child that has the labels of c now that c is deleted. Unless create
 // is set it may be nil.
 func (m *Map) Successor(c *Child, create bool) *Child {
 	values := m.Values(c)
-	if !create {
-		return m.table.Load().find(hash(values), values, m.syntax)
+	for {
+		to, kept := m, values
+		if f := m.forward.Load(); f != nil {
+			to, kept = f.to, f.wide(values)
+		}
+		if s := to.table.Load().find(hash(kept), kept, to.syntax); s != nil || !create {
+			return s
+		}
+		all := c.ForOthers() && !slices.ContainsFunc(kept, func(v string) bool { return v != Other })
+		if all {
+			if s := to.allOthers(len(kept)); s != nil {
+				return s
+			}
+		} else if s := to.admit(slices.Clone(kept), c.ForOthers()); s != nil {
+			return s
+		}
+		// The map has come to forward.
 	}
-	if c.ForOthers() && !slices.ContainsFunc(values, func(v string) bool { return v != Other }) {
-		return m.allOthers(len(values))
-	}
-	if s := m.table.Load().find(hash(values), values, m.syntax); s != nil {
-		return s
-	}
-	return m.admit(values, c.ForOthers())
 }
 
 // admit returns the child of normal values, creating it if there is none, or the one that
-// stands for it. It may change the values. Replaced says whether some of them are Other
-// because there was no place for what they were.
+// stands for it; or nil if the map forwards. It may change the values. Replaced says
+// whether some of them are Other because there was no place for what they were.
 func (m *Map) admit(values []string, replaced bool) *Child {
 	for {
 		// First, for what has no place most often has its substitute.
@@ -266,12 +297,15 @@ func (m *Map) admit(values []string, replaced bool) *Child {
 		if c := m.insert(values, replaced); c != nil {
 			return c
 		}
+		if m.forward.Load() != nil {
+			return nil
+		}
 	}
 }
 
 // insert returns a new child of values, or the one that somebody else inserted
 // meanwhile, or the one that stands for all that there is no place for. It returns nil
-// if there has come to be no place for one of the values.
+// if there has come to be no place for one of the values, or if the map forwards.
 func (m *Map) insert(values []string, replaced bool) *Child {
 	if m.full() {
 		return m.overflow(values)
@@ -289,6 +323,9 @@ func (m *Map) insert(values []string, replaced bool) *Child {
 func (m *Map) insertMade(h uint64, fresh *Child, values []string) (c *Child, full bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.forward.Load() != nil {
+		return nil, false
+	}
 	if c := m.table.Load().find(h, values, m.syntax); c != nil {
 		return c, false
 	}
@@ -307,7 +344,7 @@ func (m *Map) make(values []string, forOthers bool) (uint64, *Child) {
 	text, plain := m.syntax.render(values)
 	c := m.alloc()
 	c.setText(text)
-	state := uint32(0)
+	state := m.state
 	if !plain {
 		state |= escaped
 	}
@@ -331,13 +368,14 @@ func (m *Map) put(h uint64, c *Child) {
 // Delete removes c and reports whether it was still there. Its item stays usable
 // for whoever holds it.
 func (m *Map) Delete(c *Child) bool {
+	m = m.home(c)
 	if !m.delete(c) {
 		return false
 	}
 	// Children are unlinked by who walks. If nobody does, it is up to those who
 	// delete, each bearing a constant part of the cost.
 	if m.removed.Load() > max(unlinkAfter, m.count.Load()) {
-		w := m.Walk()
+		w := m.walk()
 		w.End()
 	}
 	return true
@@ -364,7 +402,12 @@ func (m *Map) delete(c *Child) bool {
 }
 
 // Values returns the plain label values of c, in a slice of the caller's own.
-func (m *Map) Values(c *Child) []string { return m.syntax.Values(c.Text()) }
+func (m *Map) Values(c *Child) []string {
+	if f := m.forward.Load(); f != nil && c.state.Load()&entered != 0 {
+		return f.values(c)
+	}
+	return m.syntax.Values(c.Text())
+}
 
 // MaxValue is how many bytes of a value are kept, so that nothing overflows whatever
 // somebody takes for a label's value.

@@ -19,7 +19,9 @@ type Walk struct {
 // Walk starts a walk. What was created since the last one is sorted and merged
 // in, in place, and what was deleted is unlinked, so that a walk of an unchanged
 // map costs nothing but the walk.
-func (m *Map) Walk() Walk {
+func (m *Map) Walk() Walk { return m.Target().walk() }
+
+func (m *Map) walk() Walk {
 	m.orderMu.Lock()
 	defer m.orderMu.Unlock()
 

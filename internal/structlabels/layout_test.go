@@ -129,7 +129,7 @@ func TestLayout(t *testing.T) {
 		require.Same(t, c, l.GetOrCreate(m, At(&s)))
 		require.Same(t, c, l.Get(m, At(&s)))
 		var back sample
-		require.True(t, l.Set(At(&back), m.Values(c)))
+		require.True(t, l.Set(At(&back), m.Values(c), nil))
 		require.Equal(t, s, back)
 	}
 }
@@ -148,7 +148,7 @@ func TestLayoutReadsNothingBeyond(t *testing.T) {
 		s, b := new(struct{ A bool }), &byteLast{"x", 255}
 		require.Equal(t, `a="false"`, one.GetOrCreate(ones, At(s)).Text())
 		require.Equal(t, `a="x",b="255"`, last.GetOrCreate(lasts, At(b)).Text())
-		require.True(t, one.Set(At(s), []string{"true"}))
+		require.True(t, one.Set(At(s), []string{"true"}, nil))
 		require.Equal(t, `a="true"`, one.GetOrCreate(ones, At(s)).Text())
 	}
 }
@@ -166,7 +166,7 @@ func TestWithin(t *testing.T) {
 		require.Equal(t, []string{r.A, "x", strconv.Itoa(int(r.C)), "y\n"}, m.Values(c))
 		require.Same(t, c, l.Get(m, At(&r)))
 		var back rest
-		require.True(t, l.Set(At(&back), []string{r.A, strconv.Itoa(int(r.C))}))
+		require.True(t, l.Set(At(&back), []string{r.A, strconv.Itoa(int(r.C))}, nil))
 		require.Equal(t, r, back)
 	}
 }

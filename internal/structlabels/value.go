@@ -76,17 +76,19 @@ func (f *field) number(s Struct) uint64 {
 
 // Set sets the labels of a struct, other than those that Within fixed, to these values,
 // which it keeps. It reports whether that is possible: what no struct led to is no number,
-// say. Then the struct is left half set.
-func (l *Layout) Set(s Struct, values []string) bool {
+// say. Then the struct is left half set. Fields for which leave, if it is not nil, returns
+// true by the number of the value stay as they are.
+func (l *Layout) Set(s Struct, values []string, leave func(value int) bool) bool {
+	next := 0
 	for i := range l.fields {
 		f := &l.fields[i]
 		if f.op == constant {
 			continue
 		}
-		if !f.set(s, values[0]) {
+		if (leave == nil || !leave(next)) && !f.set(s, values[next]) {
 			return false
 		}
-		values = values[1:]
+		next++
 	}
 	return true
 }
