@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -196,6 +197,10 @@ g{z="other",b="y"} 1
 
 // Formats and escapings have the labels as rules have them, and so do Gather and reports.
 func TestRulesInAllFormats(t *testing.T) {
+	synctest.Test(t, testRulesInAllFormats) // where all of it begins at the same time
+}
+
+func testRulesInAllFormats(t *testing.T) {
 	reg := ruled(t,
 		ember.Rule{Metric: "sub_*", DropLabels: []string{"b", "zone"}, RenameLabels: map[string]string{"a": "a.b", "k": "k.k"}},
 		ember.Rule{Metric: "plain", RenameLabels: map[string]string{"x.y": "x"}},
