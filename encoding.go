@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -72,13 +71,13 @@ func checkEncodings(encodings []Encoding) error {
 	for i, e := range encodings {
 		switch {
 		case !isToken(e.Name) || e.Name == "*" || strings.EqualFold(e.Name, "identity"):
-			return fmt.Errorf("ember: encoding %d cannot be called %q", i, e.Name)
+			return errorf("ember: encoding %d cannot be called %q", i, e.Name)
 		case e.NewWriter == nil:
-			return fmt.Errorf("ember: encoding %q has no NewWriter", e.Name)
+			return errorf("ember: encoding %q has no NewWriter", e.Name)
 		}
 		for j, other := range encodings[:i] {
 			if strings.EqualFold(e.Name, other.Name) {
-				return fmt.Errorf("ember: encodings %d and %d are both called %q", j, i, e.Name)
+				return errorf("ember: encodings %d and %d are both called %q", j, i, e.Name)
 			}
 		}
 	}

@@ -5,7 +5,6 @@ package ember
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -36,7 +35,7 @@ func WriteText(w io.Writer, g Gatherer) error { return Write(w, g, FormatText) }
 // written is not complete.
 func Write(w io.Writer, g Gatherer, f Format) error {
 	if !f.known() {
-		return fmt.Errorf("ember: there is no format %d", f)
+		return errorf("ember: there is no format %d", f)
 	}
 	s := prepare(context.Background(), g, request{escaping: f.escaping()})
 	return errors.Join(s.err, s.encode(context.Background(), w, f))

@@ -4,7 +4,6 @@ package ember
 
 import (
 	"errors"
-	"fmt"
 )
 
 // The New… methods create an instrument and register it, in one expression. The
@@ -91,7 +90,7 @@ func register[I instrument](r *Registry, fresh I) I {
 			return old
 		}
 		if i, ok := exists.Existing.(instrument); ok {
-			err = fmt.Errorf("%w; it is a %T of %s, not a %T of %s", err, i, i.definition().detail(), fresh, fresh.definition().detail())
+			err = errorf("%w; it is a %T of %s, not a %T of %s", err, i, i.definition().detail(), fresh, fresh.definition().detail())
 		}
 	}
 	panic(err)

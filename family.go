@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -41,7 +40,7 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 	for _, other := range f.members {
 		// What a collector will write is known only when it does.
 		if (other.part.def == nil) != (reg.part.def == nil) {
-			return fmt.Errorf("ember: %q is registered by a %T, so a %T cannot write to it too", f.name, other.collector, reg.collector)
+			return errorf("ember: %q is registered by a %T, so a %T cannot write to it too", f.name, other.collector, reg.collector)
 		}
 		if sameLabels(other.desc.ConstLabels, reg.desc.ConstLabels) {
 			return &AlreadyRegisteredError{Name: seriesName(f.name, other.declaredText()), Existing: other.collector, New: reg.collector}
@@ -110,7 +109,7 @@ func (s *registryState) checkClaims(name string, kind metric.Kind) error {
 		} else if other == seriesCount.name {
 			otherKind = seriesCount.kind
 		}
-		return fmt.Errorf("ember: %v %q collides with %v %q: both write %q", kind, name, otherKind, other, w)
+		return errorf("ember: %v %q collides with %v %q: both write %q", kind, name, otherKind, other, w)
 	}
 	return nil
 }

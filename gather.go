@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -135,7 +134,7 @@ func collectTo(out *metric.Sink, i instrument) error {
 	if c, ok := i.(calling); ok {
 		for _, s := range c.callbacks() {
 			if err := s.evaluate(d.Kind); err != nil {
-				return fmt.Errorf("ember: the function of %s: %w", seriesName(d.Name, s.labels), err)
+				return errorf("ember: the function of %s: %w", seriesName(d.Name, s.labels), err)
 			}
 			called = append(called, s)
 		}

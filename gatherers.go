@@ -71,7 +71,7 @@ func (f *owned) claim(claimed map[string]*owned) error {
 	names := claims(f.name, f.kind)
 	for _, name := range names {
 		if other := claimed[name]; other != nil && other.from != f.from {
-			return fmt.Errorf("ember: %v %q of gatherer %d collides with %v %q of gatherer %d: both write %q",
+			return errorf("ember: %v %q of gatherer %d collides with %v %q of gatherer %d: both write %q",
 				f.kind, f.name, f.from+1, other.kind, other.name, other.from+1, name)
 		}
 	}
@@ -87,11 +87,11 @@ func (f *owned) claim(claimed map[string]*owned) error {
 func (f *owned) merge(other *scrapeFamily, i int, e Escaping) []error {
 	known := *f.familyInfo
 	if other.name != known.name {
-		return []error{fmt.Errorf("ember: %q of gatherer %d and %q of gatherer %d are both written %q", known.name, f.from+1, other.name, i+1, known.written())}
+		return []error{errorf("ember: %q of gatherer %d and %q of gatherer %d are both written %q", known.name, f.from+1, other.name, i+1, known.written())}
 	}
 	source := fmt.Sprintf("gatherer %d", f.from+1)
 	if err := agree(&known, &metric.Family{Name: other.name, Help: other.help, Unit: other.unit, Kind: other.kind}, source); err != nil {
-		return []error{fmt.Errorf("%w; that of gatherer %d is left out", err, i+1)}
+		return []error{errorf("%w; that of gatherer %d is left out", err, i+1)}
 	}
 	sum := slices.Contains(ownFamilies, f.familyInfo)
 	points := copyPoints(f.scrapeFamily, e)
@@ -110,7 +110,7 @@ func (f *owned) merge(other *scrapeFamily, i int, e Escaping) []error {
 		case sum:
 			points[j].Value += p.Value
 		default:
-			errs = append(errs, fmt.Errorf("ember: %s of gatherer %d is there already, from gatherer %d", seriesName(other.name, p.text), i+1, f.from+1))
+			errs = append(errs, errorf("ember: %s of gatherer %d is there already, from gatherer %d", seriesName(other.name, p.text), i+1, f.from+1))
 		}
 	}
 	sortPoints(points)
@@ -158,13 +158,13 @@ func prepareForeign(g Gatherer, q request) *scrape {
 			errs = append(errs, lost.point)
 			for why, n := range lost.exemplars {
 				if n > 0 {
-					errs = append(errs, fmt.Errorf("ember: %d exemplars of %v %q were dropped: %s", n, f.Kind, f.Name, flawNames[why]))
+					errs = append(errs, errorf("ember: %d exemplars of %v %q were dropped: %s", n, f.Kind, f.Name, flawNames[why]))
 				}
 			}
 		}
 		info := newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind)
 		if err == nil && seen[info.written()] {
-			err = fmt.Errorf("ember: %v %q was gathered twice", f.Kind, f.Name)
+			err = errorf("ember: %v %q was gathered twice", f.Kind, f.Name)
 		}
 		if err == nil {
 			err = names.add(f.Name, f.Kind)

@@ -214,7 +214,7 @@ func (h *handler) limit(r *http.Request) (context.Context, context.CancelFunc) {
 	if limit <= 0 {
 		return context.WithCancel(r.Context())
 	}
-	return context.WithTimeoutCause(r.Context(), limit, fmt.Errorf("ember: the scrape's deadline of %v has passed", limit))
+	return context.WithTimeoutCause(r.Context(), limit, errorf("ember: the scrape's deadline of %v has passed", limit))
 }
 
 // leaveTime returns a context for collecting that ends before ctx does, so that
@@ -227,7 +227,7 @@ func leaveTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 	left := time.Until(end)
 	spare := min(left/10, 500*time.Millisecond)
-	return context.WithTimeoutCause(ctx, left-spare, fmt.Errorf("ember: the scrape's deadline is %v away", spare))
+	return context.WithTimeoutCause(ctx, left-spare, errorf("ember: the scrape's deadline is %v away", spare))
 }
 
 // scrapeTimeout returns how long the scraper will wait. Zero: the header says

@@ -76,7 +76,7 @@ func (l *limits) check(d *definition) error {
 	} {
 		for _, name := range names {
 			if !slices.Contains(d.Labels, name) {
-				return fmt.Errorf("ember: %s has no label %q to limit; its labels are %q", d, name, d.Labels)
+				return errorf("ember: %s has no label %q to limit; its labels are %q", d, name, d.Labels)
 			}
 		}
 	}
@@ -85,32 +85,32 @@ func (l *limits) check(d *definition) error {
 		known := l.known[name]
 		switch {
 		case limited && budget < 1:
-			return fmt.Errorf("ember: %s: the budget of label %q (%d) must be positive", d, name, budget)
+			return wrong(&d.Desc, "the budget of label %q (%d) must be positive", name, budget)
 		case len(known) > 0 && !limited:
-			return fmt.Errorf("ember: %s: label %q has known values, but no budget", d, name)
+			return wrong(&d.Desc, "label %q has known values, but no budget", name)
 		case len(known) > budget:
-			return fmt.Errorf("ember: %s: label %q has %d known values, but a budget of %d", d, name, len(known), budget)
+			return wrong(&d.Desc, "label %q has %d known values, but a budget of %d", name, len(known), budget)
 		}
 		for i, v := range known {
 			if childmap.Valid(v) != v {
-				return fmt.Errorf("ember: %s: the known value %.64q of label %q is not valid UTF-8", d, v, name)
+				return wrong(&d.Desc, "the known value %.64q of label %q is not valid UTF-8", v, name)
 			}
 			if f := l.normalize[name]; f != nil {
 				var to string
 				if err := guard(func() error { to = f(v); return nil }); err != nil || to != v {
-					return fmt.Errorf("ember: %s: the known value %q of label %q is not normal: Normalize makes %q of it", d, v, name, to)
+					return wrong(&d.Desc, "the known value %q of label %q is not normal: Normalize makes %q of it", v, name, to)
 				}
 			}
 			if slices.Contains(known[:i], v) {
-				return fmt.Errorf("ember: %s: the known value %q of label %q stands twice", d, v, name)
+				return wrong(&d.Desc, "the known value %q of label %q stands twice", v, name)
 			}
 		}
 		if f, ok := l.normalize[name]; ok && f == nil {
-			return fmt.Errorf("ember: %s: the function to normalize label %q is nil", d, name)
+			return wrong(&d.Desc, "the function to normalize label %q is nil", name)
 		}
 	}
 	if l.idleAfter < 0 {
-		return fmt.Errorf("ember: %s: IdleAfter (%v) must not be negative", d, l.idleAfter)
+		return wrong(&d.Desc, "IdleAfter (%v) must not be negative", l.idleAfter)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/embermetrics/ember/metric"
@@ -44,7 +43,7 @@ func (m *merger) add(j *job) error {
 				return err
 			}
 			if text, ok := common(known.parts[0].points, rendered[i]); ok {
-				return fmt.Errorf("ember: %s was written by another collector", seriesName(f.Name, text))
+				return errorf("ember: %s was written by another collector", seriesName(f.Name, text))
 			}
 		}
 	}
@@ -104,7 +103,7 @@ func (m *merger) check(reg *registration, f *metric.Family) error {
 	}
 	for _, w := range claims(name, f.Kind) {
 		if other := m.owners[w]; other != nil && other != reg && m.families[name] == nil {
-			return fmt.Errorf("ember: %v %q collides with what the collector %T wrote: both write %q", f.Kind, name, other.collector, w)
+			return errorf("ember: %v %q collides with what the collector %T wrote: both write %q", f.Kind, name, other.collector, w)
 		}
 	}
 	return nil
@@ -113,7 +112,7 @@ func (m *merger) check(reg *registration, f *metric.Family) error {
 // checkDescribed refuses a family that is not as its collector described it.
 func checkDescribed(descs []metric.Desc, f *metric.Family) error {
 	if len(descs) == 0 {
-		return fmt.Errorf("ember: %v %q was written, but not described", f.Kind, f.Name)
+		return errorf("ember: %v %q was written, but not described", f.Kind, f.Name)
 	}
 	d := descs[0] // the others agree
 	if err := agree(&familyInfo{name: d.Name, help: d.Help, unit: d.Unit, kind: d.Kind}, f, "its description"); err != nil {
@@ -121,7 +120,7 @@ func checkDescribed(descs []metric.Desc, f *metric.Family) error {
 	}
 	for _, p := range f.Points {
 		if !slices.ContainsFunc(descs, func(d metric.Desc) bool { return fits(&d, p.Labels) }) {
-			return fmt.Errorf("ember: %s has not the labels of its description", seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))))
+			return errorf("ember: %s has not the labels of its description", seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))))
 		}
 	}
 	return nil
@@ -143,11 +142,11 @@ func fits(d *metric.Desc, labels []metric.Label) bool {
 func agree(known *familyInfo, f *metric.Family, source string) error {
 	switch {
 	case known.kind != f.Kind:
-		return fmt.Errorf("ember: %q is %s, but %s according to %s", f.Name, withArticle(f.Kind), withArticle(known.kind), source)
+		return errorf("ember: %q is %s, but %s according to %s", f.Name, withArticle(f.Kind), withArticle(known.kind), source)
 	case known.help != f.Help:
-		return fmt.Errorf("ember: %q has the help %q, but %q according to %s", f.Name, f.Help, known.help, source)
+		return errorf("ember: %q has the help %q, but %q according to %s", f.Name, f.Help, known.help, source)
 	case known.unit != f.Unit:
-		return fmt.Errorf("ember: %q has the unit %q, but %q according to %s", f.Name, f.Unit, known.unit, source)
+		return errorf("ember: %q has the unit %q, but %q according to %s", f.Name, f.Unit, known.unit, source)
 	}
 	return nil
 }

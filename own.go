@@ -4,7 +4,6 @@ package ember
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/embermetrics/ember/metric"
 )
@@ -42,7 +41,7 @@ func (r *Registry) failed(j *job) error {
 		}
 		r.log().Error("ember: collector failed; series are missing from the scrape", attrs...)
 	}
-	return fmt.Errorf("ember: collector %s: %w", j.name, j.err)
+	return errorf("ember: collector %s: %w", j.name, j.err)
 }
 
 // tally holds points of one of these families, by their labels as written.

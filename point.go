@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -206,7 +205,7 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 	sortPoints(points)
 	for i := 1; i < len(points); i++ {
 		if points[i].text == points[i-1].text {
-			return nil, fmt.Errorf("ember: %s was written twice", seriesName(f.Name, points[i].text))
+			return nil, errorf("ember: %s was written twice", seriesName(f.Name, points[i].text))
 		}
 	}
 	return points, checkEmptyValues(f, points)
@@ -223,7 +222,7 @@ func checkEmptyValues(f *metric.Family, points []point) error {
 	for _, p := range points {
 		text := string(appendLabels(nil, slices.DeleteFunc(slices.Clone(p.Labels), empty), EscapingUnderscores))
 		if other, ok := seen[text]; ok {
-			return fmt.Errorf("ember: %s and %s are one series: a label without a value is none", seriesName(f.Name, other), seriesName(f.Name, p.text))
+			return errorf("ember: %s and %s are one series: a label without a value is none", seriesName(f.Name, other), seriesName(f.Name, p.text))
 		}
 		seen[text] = p.text
 	}

@@ -237,7 +237,7 @@ func (r *Registry) describe(c Collector) ([]*registration, error) {
 	}
 	if len(descs) == 0 {
 		if !reflect.ValueOf(c).Comparable() {
-			return nil, fmt.Errorf("ember: a collector of type %T cannot be told from others: register a pointer, or describe it", c)
+			return nil, errorf("ember: a collector of type %T cannot be told from others: register a pointer, or describe it", c)
 		}
 		if err := checkDesc(&metric.Desc{Name: r.prefix + "x", ConstLabels: r.labels}); err != nil {
 			return nil, err
@@ -258,12 +258,12 @@ func (r *Registry) describe(c Collector) ([]*registration, error) {
 // checkInstrument returns why an instrument cannot be registered.
 func checkInstrument(i instrument, d *definition) error {
 	if d == nil {
-		return fmt.Errorf("ember: a %T that was not made by a constructor cannot be registered", i)
+		return errorf("ember: a %T that was not made by a constructor cannot be registered", i)
 	}
 	if v, ok := i.(interface{ curried() bool }); ok && v.curried() {
-		return fmt.Errorf("ember: %s is curried: register the vector itself", d)
+		return errorf("ember: %s is curried: register the vector itself", d)
 	} else if !ok && len(d.Labels) > 0 {
-		return fmt.Errorf("ember: %s is a series of a vector: register the vector", d)
+		return errorf("ember: %s is a series of a vector: register the vector", d)
 	}
 	return d.err
 }

@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -91,7 +90,7 @@ func (s siblings) add(name string, kind metric.Kind) error {
 	for _, spelled := range spellings(name) {
 		for _, w := range samples(spelled, kind) {
 			if other, ok := s[w]; ok && other != name {
-				return fmt.Errorf("ember: %v %q collides with %q of the same collector: both write %q", kind, name, other, w)
+				return errorf("ember: %v %q collides with %q of the same collector: both write %q", kind, name, other, w)
 			}
 			s[w] = name
 		}

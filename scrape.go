@@ -5,7 +5,6 @@ package ember
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sort"
 
@@ -133,7 +132,7 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 	jobs := collect(ctx, regs)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		// Nobody waits for the result, and no collector is to blame.
-		return &scrape{err: fmt.Errorf("ember: the scrape was given up: %w", context.Cause(ctx))}
+		return &scrape{err: errorf("ember: the scrape was given up: %w", context.Cause(ctx))}
 	}
 	if len(jobs) > 0 {
 		all, failures = r.merge(q, jobs, instruments)
