@@ -83,8 +83,7 @@ func register[I instrument](r *Registry, fresh I) I {
 	if err == nil {
 		return fresh
 	}
-	var exists *AlreadyRegisteredError
-	if errors.As(err, &exists) {
+	if exists, ok := errors.AsType[*AlreadyRegisteredError](err); ok {
 		old, ok := exists.Existing.(I)
 		if ok && old.definition().same(fresh.definition()) {
 			return old

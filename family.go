@@ -51,7 +51,9 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 	}
 	changed := *f
 	changed.members = append(slices.Clip(f.members), reg)
-	sort.SliceStable(changed.members, func(i, j int) bool { return changed.members[i].part.text[0] < changed.members[j].part.text[0] })
+	for m, i := changed.members, len(f.members); i > 0 && m[i].part.text[0] < m[i-1].part.text[0]; i-- {
+		m[i], m[i-1] = m[i-1], m[i]
+	}
 	fresh[f.name] = &changed
 	return nil
 }
@@ -130,7 +132,7 @@ func sameLabels(a, b []metric.Label) bool {
 func (s *registryState) inOrder() []*family {
 	if s.sorted == nil {
 		s.sorted = slices.Collect(maps.Values(s.families))
-		sort.Slice(s.sorted, func(i, j int) bool { return s.sorted[i].written() < s.sorted[j].written() })
+		sort.Sort(familiesByName(s.sorted))
 	}
 	return s.sorted
 }

@@ -4,6 +4,7 @@ package ember
 
 import (
 	"errors"
+	"sort"
 
 	"github.com/embermetrics/ember/metric"
 )
@@ -36,7 +37,7 @@ func (r *Registry) failed(j *job) error {
 	r.mu.Unlock()
 	if news {
 		attrs := []any{"collector", j.name, "error", text}
-		if p := (*panicError)(nil); errors.As(j.err, &p) {
+		if p, ok := errors.AsType[*panicError](j.err); ok {
 			attrs = append(attrs, "stack", string(p.stack))
 		}
 		r.log().Error("ember: collector failed; series are missing from the scrape", attrs...)
@@ -119,7 +120,7 @@ func (r *Registry) own(q request) []*scrapeFamily {
 		for _, p := range own.points {
 			points = append(points, *p)
 		}
-		sortPoints(points)
+		sort.Sort(pointsByText(points))
 		all = append(all, &scrapeFamily{own.info, []scrapePart{{info: &partInfo{}, points: points}}})
 	}
 	return all

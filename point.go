@@ -202,7 +202,7 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 		points[i].text = all[start:end]
 		start = end
 	}
-	sortPoints(points)
+	sort.Sort(pointsByText(points))
 	for i := 1; i < len(points); i++ {
 		if points[i].text == points[i-1].text {
 			return nil, errorf("ember: %s was written twice", seriesName(f.Name, points[i].text))
@@ -232,16 +232,9 @@ func checkEmptyValues(f *metric.Family, points []point) error {
 // tidy returns labels by name, with valid values. The one called last, if it is there,
 // is the last: so the states of one thing stand together.
 func tidy(labels []metric.Label, last string) []metric.Label {
-	less := func(i, j int) bool {
-		a, b := labels[i].Name, labels[j].Name
-		if a == last || b == last {
-			return b == last && a != last
-		}
-		return a < b
-	}
-	if !sort.SliceIsSorted(labels, less) {
+	if l := (labelsByName{labels, last}); !sort.IsSorted(&l) {
 		labels = slices.Clone(labels)
-		sort.Slice(labels, less)
+		sort.Sort(&labelsByName{labels, last})
 	}
 	for i, l := range labels {
 		if valid := strings.ToValidUTF8(l.Value, "\uFFFD"); valid != l.Value {
@@ -259,10 +252,4 @@ func stateLabel(name string, kind metric.Kind) string {
 		return name
 	}
 	return ""
-}
-
-// sortPoints sorts by labels. Here as elsewhere package sort is used rather than
-// package slices, whose code a binary holds once for each type that is sorted.
-func sortPoints(points []point) {
-	sort.Slice(points, func(i, j int) bool { return points[i].text < points[j].text })
 }

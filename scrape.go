@@ -144,7 +144,7 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 		}
 	}
 	r.say()
-	sortFamilies(all)
+	sort.Sort(scrapedByName(all))
 	return &scrape{families: all, err: errors.Join(failures...)}
 }
 
@@ -174,8 +174,4 @@ func (r *Registry) merge(q request, jobs []*job, instruments []*scrapeFamily) (a
 		all = append(all, f)
 	}
 	return all, failures
-}
-
-func sortFamilies(all []*scrapeFamily) {
-	sort.Slice(all, func(i, j int) bool { return all[i].written() < all[j].written() })
 }

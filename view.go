@@ -168,7 +168,7 @@ func (v *view) callbacks() []calledSeries {
 	for c, f := range v.funcs {
 		list = append(list, calledSeries{labels: c.Text(), call: f})
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].labels < list[j].labels })
+	sort.Sort(callsByLabels(list))
 	return list
 }
 
