@@ -37,7 +37,7 @@ func Write(w io.Writer, g Gatherer, f Format) error {
 	if !f.known() {
 		return errorf("ember: there is no format %d", f)
 	}
-	s := prepare(context.Background(), g, request{escaping: f.escaping()})
+	s := preparerOf(g).prepare(context.Background(), request{escaping: f.escaping()})
 	return errors.Join(s.err, s.encode(context.Background(), w, f))
 }
 

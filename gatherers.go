@@ -43,7 +43,7 @@ func (gs Gatherers) prepare(ctx context.Context, q request) *scrape {
 	families := make(map[string]*owned) // by written name
 	claimed := make(map[string]*owned)  // by each name written
 	for i, g := range gs {
-		s := prepare(ctx, g, q)
+		s := preparerOf(g).prepare(ctx, q)
 		if s.err != nil {
 			errs = append(errs, s.err)
 		}
@@ -135,9 +135,10 @@ func copyPoints(f *scrapeFamily, e Escaping) []point {
 	return points
 }
 
-// prepareForeign checks what a gatherer returns that is not Ember's: it may
-// contain anything.
-func prepareForeign(g Gatherer, q request) *scrape {
+// foreign is a gatherer that is not Ember's: what it returns may contain anything.
+type foreign struct{ Gatherer }
+
+func (g foreign) prepare(_ context.Context, q request) *scrape {
 	var families []*metric.Family
 	errs := []error{readable(guard(func() (err error) {
 		families, err = g.Gather()

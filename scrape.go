@@ -86,14 +86,18 @@ func (p *scrapePart) write(e encoder, kind metric.Kind) {
 	}
 }
 
-// prepare collects what g exposes.
-func prepare(ctx context.Context, g Gatherer, q request) *scrape {
-	if p, ok := g.(interface {
-		prepare(ctx context.Context, q request) *scrape
-	}); ok {
-		return p.prepare(ctx, q)
+// preparer collects what is exposed.
+type preparer interface {
+	prepare(ctx context.Context, q request) *scrape
+}
+
+// preparerOf returns g as what it is, or with what it takes to expose a gatherer that is
+// not Ember's: programs without one do not link that.
+func preparerOf(g Gatherer) preparer {
+	if p, ok := g.(preparer); ok {
+		return p
 	}
-	return prepareForeign(g, q)
+	return foreign{g}
 }
 
 // prepare calls r's collectors and functions, checks what they wrote and puts it
