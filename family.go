@@ -132,7 +132,7 @@ func sameLabels(a, b []metric.Label) bool {
 func (s *registryState) inOrder() []*family {
 	if s.sorted == nil {
 		s.sorted = slices.Collect(maps.Values(s.families))
-		sort.Sort(familiesByName(s.sorted))
+		sort.Sort((*familiesByName)(&s.sorted))
 	}
 	return s.sorted
 }

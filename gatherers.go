@@ -61,7 +61,7 @@ func (gs Gatherers) prepare(ctx context.Context, q request) *scrape {
 			merged.families = append(merged.families, f)
 		}
 	}
-	sort.Sort(scrapedByName(merged.families))
+	sort.Sort((*scrapedByName)(&merged.families))
 	merged.err = errors.Join(errs...)
 	return &merged
 }
@@ -114,7 +114,7 @@ func (f *owned) merge(other *scrapeFamily, i int, e Escaping) []error {
 			errs = append(errs, errorf("ember: %s of gatherer %d is there already, from gatherer %d", seriesName(other.name, p.text), i+1, f.from+1))
 		}
 	}
-	sort.Sort(pointsByText(points))
+	sort.Sort((*pointsByText)(&points))
 	f.parts = []scrapePart{{info: &partInfo{}, points: points}}
 	return errs
 }
@@ -182,7 +182,7 @@ func (g foreign) prepare(_ context.Context, q request) *scrape {
 		}
 		s.families = append(s.families, &scrapeFamily{info, []scrapePart{{info: &partInfo{}, points: points}}})
 	}
-	sort.Sort(scrapedByName(s.families))
+	sort.Sort((*scrapedByName)(&s.families))
 	for _, f := range s.families {
 		f.shadowed = all.shadow(f.familyInfo)
 	}

@@ -56,7 +56,7 @@ func (m *merger) add(j *job) error {
 		if known := m.families[f.Name]; known != nil {
 			points := &known.parts[0].points
 			*points = append(*points, rendered[i]...)
-			sort.Sort(pointsByText(*points))
+			sort.Sort((*pointsByText)(points))
 		} else {
 			m.families[f.Name] = &scrapeFamily{newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind), []scrapePart{{info: &partInfo{}, points: rendered[i]}}}
 		}

@@ -120,7 +120,7 @@ func (r *Registry) own(q request) []*scrapeFamily {
 		for _, p := range own.points {
 			points = append(points, *p)
 		}
-		sort.Sort(pointsByText(points))
+		sort.Sort((*pointsByText)(&points))
 		all = append(all, &scrapeFamily{own.info, []scrapePart{{info: &partInfo{}, points: points}}})
 	}
 	return all

@@ -202,7 +202,7 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 		points[i].text = all[start:end]
 		start = end
 	}
-	sort.Sort(pointsByText(points))
+	sort.Sort((*pointsByText)(&points))
 	for i := 1; i < len(points); i++ {
 		if points[i].text == points[i-1].text {
 			return nil, errorf("ember: %s was written twice", seriesName(f.Name, points[i].text))

@@ -148,7 +148,7 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 		}
 	}
 	r.say()
-	sort.Sort(scrapedByName(all))
+	sort.Sort((*scrapedByName)(&all))
 	return &scrape{families: all, err: errors.Join(failures...)}
 }
 

@@ -168,7 +168,7 @@ func (v *view) callbacks() []calledSeries {
 	for c, f := range v.funcs {
 		list = append(list, calledSeries{labels: c.Text(), call: f})
 	}
-	sort.Sort(callsByLabels(list))
+	sort.Sort((*callsByLabels)(&list))
 	return list
 }
 
