@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -82,12 +84,17 @@ func checkName(d *metric.Desc) error {
 const unwritable = "\x00\r\n"
 
 // labelNames returns all label names of d, the constant ones first.
-func labelNames(d *metric.Desc) []string {
-	names := make([]string, 0, len(d.ConstLabels)+len(d.Labels))
-	for _, l := range d.ConstLabels {
-		names = append(names, l.Name)
+func labelNames(d *metric.Desc) []string { return append(namesOf(d.ConstLabels), d.Labels...) }
+
+// namesOf returns the names of labels.
+//
+//go:noinline
+func namesOf(labels []metric.Label) []string {
+	names := make([]string, len(labels))
+	for i := range labels {
+		names[i] = labels[i].Name
 	}
-	return append(names, d.Labels...)
+	return names
 }
 
 // reservedLabels are written by Ember itself.
@@ -163,33 +170,32 @@ func checkQuantiles(d *metric.Desc, sorted []float64) error {
 // first: all series of a family share kind, help, unit and label names, and which
 // of them are constant.
 func checkAgree(first, second *metric.Desc) error {
-	disagree := func(what string, a, b any) error {
+	disagree := func(what, a, b string) error {
 		return errorf("ember: %q has the %s %v, but is registered with the %s %v", second.Name, what, b, what, a)
 	}
-	quote := func(s string) string { return fmt.Sprintf("%q", s) }
 	if first.Kind != second.Kind {
-		return disagree("type", first.Kind, second.Kind)
+		return disagree("type", first.Kind.String(), second.Kind.String())
 	}
 	if first.Help != second.Help {
-		return disagree("help", quote(first.Help), quote(second.Help))
+		return disagree("help", strconv.Quote(first.Help), strconv.Quote(second.Help))
 	}
 	if first.Unit != second.Unit {
-		return disagree("unit", quote(first.Unit), quote(second.Unit))
+		return disagree("unit", strconv.Quote(first.Unit), strconv.Quote(second.Unit))
 	}
 	// A series could stand in both if a label were constant in one alone.
-	names := func(d *metric.Desc) (constant, variable string) {
-		return fmt.Sprintf("%q", slices.Sorted(slices.Values(labelNames(&metric.Desc{ConstLabels: d.ConstLabels})))),
-			fmt.Sprintf("%q", slices.Sorted(slices.Values(d.Labels)))
+	if a, b := quoteSorted(namesOf(first.ConstLabels)), quoteSorted(namesOf(second.ConstLabels)); a != b {
+		return disagree("constant labels", a, b)
 	}
-	firstConstant, firstVariable := names(first)
-	secondConstant, secondVariable := names(second)
-	if firstConstant != secondConstant {
-		return disagree("constant labels", firstConstant, secondConstant)
-	}
-	if firstVariable != secondVariable {
-		return disagree("labels", firstVariable, secondVariable)
+	if a, b := quoteSorted(slices.Clone(first.Labels)), quoteSorted(slices.Clone(second.Labels)); a != b {
+		return disagree("labels", a, b)
 	}
 	return nil
+}
+
+// quoteSorted sorts names, and returns them as errors have them.
+func quoteSorted(names []string) string {
+	sort.Strings(names)
+	return fmt.Sprintf("%q", names)
 }
 
 // checkFamily returns what is wrong with a family that was collected, rather
@@ -200,15 +206,10 @@ func checkFamily(f *metric.Family) error {
 		return err
 	}
 	var known []metric.Label // label names of the point before: usually the same
-	var names []string
 	for i := range f.Points {
 		p := &f.Points[i]
 		if !sameNames(known, p.Labels) {
-			names = names[:0]
-			for _, l := range p.Labels {
-				names = append(names, l.Name)
-			}
-			if err := checkLabelNames(d, names); err != nil {
+			if err := checkLabelNames(d, namesOf(p.Labels)); err != nil {
 				return err
 			}
 			known = p.Labels
@@ -245,29 +246,31 @@ func checkFamily(f *metric.Family) error {
 // checkValue returns why a point that was collected cannot be exposed, although its
 // family can.
 func checkValue(f *metric.Family, p *metric.Point) error {
-	series := func() string { return seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))) }
+	impossible := func(format string, args ...any) error {
+		return errorf("ember: %s %w", seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))), errorf(format, args...))
+	}
 	switch f.Kind {
 	case metric.Counter:
 		if !(p.Value >= 0) {
-			return errorf("ember: %s is %g, which no counter can be", series(), p.Value)
+			return impossible("is %g, which no counter can be", p.Value)
 		}
 	case metric.Info:
 		if p.Value != 1 {
-			return errorf("ember: %s is %g, but an info is always 1", series(), p.Value)
+			return impossible("is %g, but an info is always 1", p.Value)
 		}
 	case metric.StateSet:
 		if p.Value != 0 && p.Value != 1 {
-			return errorf("ember: %s is %g, but a state is 1 or 0", series(), p.Value)
+			return impossible("is %g, but a state is 1 or 0", p.Value)
 		}
 		if !slices.ContainsFunc(p.Labels, func(l metric.Label) bool { return l.Name == f.Name }) {
-			return errorf("ember: %s has no label %q, which must name the state", series(), f.Name)
+			return impossible("has no label %q, which must name the state", f.Name)
 		}
 	}
 	if t := p.Time; !t.IsZero() && (t.Before(time.Unix(0, 0)) || t.UTC().Year() > 9999) {
-		return errorf("ember: %s has the time %v, which is not between the years 1970 and 9999", series(), t)
+		return impossible("has the time %v, which is not between the years 1970 and 9999", t)
 	}
 	if t := p.Created; !t.IsZero() && !countable(t) {
-		return errorf("ember: %s began at %v, which is not between the years 1678 and 2262", series(), t)
+		return impossible("began at %v, which is not between the years 1678 and 2262", t)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ package ember
 import (
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +24,7 @@ func (l Labels) sorted() []metric.Label {
 		return nil
 	}
 	list := make([]metric.Label, 0, len(l))
-	for _, name := range slices.Sorted(maps.Keys(l)) {
+	for _, name := range sortedKeys(l) {
 		list = append(list, metric.Label{Name: name, Value: l[name]})
 	}
 	return list
@@ -182,6 +181,9 @@ func (d *definition) overflows(f func(label string, n float64)) (any bool) {
 // String describes d in errors: counter "x_total".
 func (d *definition) String() string { return describe(&d.Desc) }
 
+// describe is not worth a copy wherever an error is made.
+//
+//go:noinline
 func describe(d *metric.Desc) string { return fmt.Sprintf("%v %q", d.Kind, d.Name) }
 
 // seriesName names a series in errors: x{a="1"}, or x without labels.

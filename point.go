@@ -187,7 +187,7 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 		}
 		if len(shared) > 0 || f.Kind == metric.StateSet { // else they were checked before
 			p.Labels = append(slices.Clip(shared), p.Labels...)
-			if err := checkLabelNames(&metric.Desc{Name: f.Name, Kind: f.Kind}, labelNames(&metric.Desc{ConstLabels: p.Labels})); err != nil {
+			if err := checkLabelNames(&metric.Desc{Name: f.Name, Kind: f.Kind}, namesOf(p.Labels)); err != nil {
 				return nil, err
 			}
 		}

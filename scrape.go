@@ -63,7 +63,7 @@ func (p *scrapePart) write(e encoder, kind metric.Kind) {
 		q := &p.points[i]
 		switch {
 		case snapshot != nil:
-			snapshot.add(q.Point)
+			snapshot.add(&q.Point)
 		case e.failed():
 			return
 		case kind == metric.Histogram, kind == metric.GaugeHistogram:
