@@ -80,39 +80,53 @@ func (l *limits) check(d *definition) error {
 			}
 		}
 	}
+	var flaws flawList
 	for _, name := range d.Labels {
-		budget, limited := l.budgets[name]
-		known := l.known[name]
-		switch {
-		case limited && budget < 1:
-			return wrong(&d.Desc, "the budget of label %q (%d) must be positive", name, budget)
-		case len(known) > 0 && !limited:
-			return wrong(&d.Desc, "label %q has known values, but no budget", name)
-		case len(known) > budget:
-			return wrong(&d.Desc, "label %q has %d known values, but a budget of %d", name, len(known), budget)
+		if _, limited := l.budgets[name]; !limited && len(l.known[name]) > 0 {
+			flaws.add(unlimited, name)
 		}
-		for i, v := range known {
-			if childmap.Valid(v) != v {
-				return wrong(&d.Desc, "the known value %.64q of label %q is not valid UTF-8", v, name)
-			}
-			if f := l.normalize[name]; f != nil {
-				var to string
-				if err := guard(func() error { to = f(v); return nil }); err != nil || to != v {
-					return wrong(&d.Desc, "the known value %q of label %q is not normal: Normalize makes %q of it", v, name, to)
-				}
-			}
-			if slices.Contains(known[:i], v) {
-				return wrong(&d.Desc, "the known value %q of label %q stands twice", v, name)
-			}
-		}
+		l.flaws(name, &flaws)
 		if f, ok := l.normalize[name]; ok && f == nil {
-			return wrong(&d.Desc, "the function to normalize label %q is nil", name)
+			flaws.add("the function to normalize label %q is nil", name)
 		}
 	}
 	if l.idleAfter < 0 {
-		return wrong(&d.Desc, "IdleAfter (%v) must not be negative", l.idleAfter)
+		flaws.add("IdleAfter (%v) must not be negative", l.idleAfter)
 	}
-	return nil
+	if flaws == nil {
+		return nil
+	}
+	return wrong(&d.Desc, "%s", flaws[0])
+}
+
+const unlimited = "label %q has known values, but no budget"
+
+// flaws adds what is wrong with the budget of a label and with its known values.
+func (l *limits) flaws(name string, flaws *flawList) {
+	budget, limited := l.budgets[name]
+	known := l.known[name]
+	switch {
+	case !limited:
+	case budget < 1:
+		flaws.add("the budget of label %q (%d) must be positive", name, budget)
+	case len(known) > budget:
+		flaws.add("label %q has %d known values, but a budget of %d", name, len(known), budget)
+	}
+	for i, v := range known {
+		if childmap.Valid(v) != v {
+			flaws.add("the known value %.64q of label %q is not valid UTF-8", v, name)
+			continue
+		}
+		if f := l.normalize[name]; f != nil {
+			var to string
+			if err := guard(func() error { to = f(v); return nil }); err != nil || to != v {
+				flaws.add("the known value %q of label %q is not normal: Normalize makes %q of it", v, name, to)
+			}
+		}
+		if slices.Contains(known[:i], v) {
+			flaws.add("the known value %q of label %q stands twice", v, name)
+		}
+	}
 }
 
 // limit sets how many series a vector may have, if neither it nor a rule says so.
