@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,9 +25,10 @@ func (l Labels) sorted() []metric.Label {
 		return nil
 	}
 	list := make([]metric.Label, 0, len(l))
-	for _, name := range sortedKeys(l) {
-		list = append(list, metric.Label{Name: name, Value: l[name]})
+	for name, value := range l {
+		list = append(list, metric.Label{Name: name, Value: value})
 	}
+	sort.Sort(&labelsByName{list: list})
 	return list
 }
 
@@ -102,11 +104,13 @@ func (d *definition) fail(err error) {
 }
 
 // differ notes what else tells d from other definitions.
-func (d *definition) differ(how string) {
+//
+//go:noinline
+func (d *definition) differ(format string, args ...any) {
 	if d.shape != "" {
 		d.shape += " and "
 	}
-	d.shape += how
+	d.shape += fmt.Sprintf(format, args...)
 }
 
 // same reports whether an instrument of d can stand for one of o.

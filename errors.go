@@ -3,6 +3,7 @@
 package ember
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/embermetrics/ember/metric"
@@ -15,6 +16,11 @@ import (
 //
 //go:noinline
 func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
+// joined is errors.Join.
+//
+//go:noinline
+func joined(errs []error) error { return errors.Join(errs...) }
 
 // wrong says what is wrong with what d describes: ember: counter "x_total": …
 //

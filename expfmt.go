@@ -193,6 +193,7 @@ type output struct {
 	tmp scratch
 }
 
+//go:noinline
 func newOutput() output { return output{buf: make([]byte, 0, spillSize+spillSize/4)} }
 
 // spill passes the bytes on if there are many.

@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -62,7 +61,7 @@ func (gs Gatherers) prepare(ctx context.Context, q request) *scrape {
 		}
 	}
 	sort.Sort((*scrapedByName)(&merged.families))
-	merged.err = errors.Join(errs...)
+	merged.err = joined(errs)
 	return &merged
 }
 
@@ -180,12 +179,12 @@ func (g foreign) prepare(_ context.Context, q request) *scrape {
 		if !q.wants(f.Name, f.Kind) {
 			continue
 		}
-		s.families = append(s.families, &scrapeFamily{info, []scrapePart{{info: &partInfo{}, points: points}}})
+		s.families = append(s.families, collected(info, points))
 	}
 	sort.Sort((*scrapedByName)(&s.families))
 	for _, f := range s.families {
 		f.shadowed = all.shadow(f.familyInfo)
 	}
-	s.err = errors.Join(errs...)
+	s.err = joined(errs)
 	return s
 }

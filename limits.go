@@ -4,7 +4,6 @@ package ember
 
 import (
 	"cmp"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -44,13 +43,13 @@ func (l *limits) apply(d *definition, children *childmap.Map) {
 	}
 	children.SetPolicy(policy)
 	if len(l.budgets)+len(l.known) > 0 {
-		d.differ(fmt.Sprintf("label budgets %v and known values %v", l.budgets, l.known))
+		d.differ("label budgets %v and known values %v", l.budgets, l.known)
 	}
 	if l.idleAfter != 0 {
-		d.differ(fmt.Sprint("idle after ", l.idleAfter))
+		d.differ("idle after %v", l.idleAfter)
 	}
 	if l.series != 0 {
-		d.differ(fmt.Sprintf("at most %d series", l.series))
+		d.differ("at most %d series", l.series)
 	}
 }
 

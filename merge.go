@@ -58,7 +58,7 @@ func (m *merger) add(j *job) error {
 			*points = append(*points, rendered[i]...)
 			sort.Sort((*pointsByText)(points))
 		} else {
-			m.families[f.Name] = &scrapeFamily{newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind), []scrapePart{{info: &partInfo{}, points: rendered[i]}}}
+			m.families[f.Name] = collected(newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind), rendered[i])
 		}
 		for _, name := range claims(f.Name, f.Kind) {
 			m.owners[name] = j.reg
@@ -74,6 +74,8 @@ func (m *merger) add(j *job) error {
 
 // rename gives a family another name, and so the label of a state set that is called
 // like it.
+//
+//go:noinline
 func rename(f *metric.Family, name string) {
 	if f.Kind == metric.StateSet && f.Name != name {
 		for _, p := range f.Points {

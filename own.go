@@ -121,7 +121,7 @@ func (r *Registry) own(q request) []*scrapeFamily {
 			points = append(points, *p)
 		}
 		sort.Sort((*pointsByText)(&points))
-		all = append(all, &scrapeFamily{own.info, []scrapePart{{info: &partInfo{}, points: points}}})
+		all = append(all, collected(own.info, points))
 	}
 	return all
 }

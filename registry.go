@@ -274,7 +274,7 @@ func (r *Registry) registration(c Collector, d metric.Desc, def *definition) (*r
 	if d.Name != "" {
 		d.Name = r.prefix + d.Name
 	}
-	shared := slices.Concat(r.labels, d.ConstLabels)
+	shared := append(slices.Clip(r.labels), d.ConstLabels...)
 	d.ConstLabels = shared
 	if err := checkDesc(&d); err != nil {
 		return nil, err
@@ -410,11 +410,15 @@ func (r *Registry) Unregister(c Collector) bool {
 }
 
 // sameView reports whether two registries add the same prefix and labels.
+//
+//go:noinline
 func (r *Registry) sameView(o *Registry) bool {
 	return r.registryState == o.registryState && r.prefix == o.prefix && slices.Equal(r.labels, o.labels)
 }
 
 // exposes reports whether what is registered through o is exposed by r.
+//
+//go:noinline
 func (r *Registry) exposes(o *Registry) bool {
 	for ; o != nil; o = o.parent {
 		if o.sameView(r) {

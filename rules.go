@@ -104,7 +104,7 @@ func rulesError(where string, flaws []string) error {
 	for _, f := range flaws {
 		errs = append(errs, errors.New("ember: "+where+f))
 	}
-	return errors.Join(errs...)
+	return joined(errs)
 }
 
 func newRules(rules []Rule) (*Rules, []string) {

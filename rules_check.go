@@ -212,7 +212,7 @@ func (r *Registry) CheckRules() error {
 	for _, text := range g.idle() {
 		errs = append(errs, errors.New("ember: "+text))
 	}
-	return errors.Join(errs...)
+	return joined(errs)
 }
 
 // idle returns which rules were for nothing so far.

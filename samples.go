@@ -41,6 +41,8 @@ func baseOf(name string, kind metric.Kind) (base string, ok bool) {
 
 // samples returns the names of a family and of the samples that it cannot do without
 // in some format.
+//
+//go:noinline
 func samples(name string, kind metric.Kind) []string {
 	names := []string{name}
 	for _, suffix := range sampleNamesOf[kind].suffixes {

@@ -23,6 +23,13 @@ type scrapeFamily struct {
 	parts []scrapePart
 }
 
+// collected returns a family that collectors have written.
+//
+//go:noinline
+func collected(info *familyInfo, points []point) *scrapeFamily {
+	return &scrapeFamily{info, []scrapePart{{info: &partInfo{}, points: points}}}
+}
+
 // scrapePart is the series of one instrument, or all points that collectors have
 // written under one name.
 type scrapePart struct {
@@ -149,7 +156,7 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 	}
 	r.say()
 	sort.Sort((*scrapedByName)(&all))
-	return &scrape{families: all, err: errors.Join(failures...)}
+	return &scrape{families: all, err: joined(failures)}
 }
 
 // merge gives the instruments the values of their functions, and puts the families that

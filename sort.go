@@ -32,7 +32,7 @@ func (l *scrapedByName) Len() int           { return len(*l) }
 func (l *scrapedByName) Less(i, j int) bool { return (*l)[i].written() < (*l)[j].written() }
 func (l *scrapedByName) Swap(i, j int)      { (*l)[i], (*l)[j] = (*l)[j], (*l)[i] }
 
-// labelsByName is in order by name, but for the label that is called last.
+// labelsByName is in order by name, but for the label that is called last, if that is set.
 type labelsByName struct {
 	list []metric.Label
 	last string
@@ -42,7 +42,7 @@ func (l *labelsByName) Len() int { return len(l.list) }
 
 func (l *labelsByName) Less(i, j int) bool {
 	a, b := l.list[i].Name, l.list[j].Name
-	if a == l.last || b == l.last {
+	if l.last != "" && (a == l.last || b == l.last) {
 		return b == l.last && a != l.last
 	}
 	return a < b

@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"unicode/utf8"
@@ -59,7 +58,7 @@ func NewStateSet(opts StateSetOpts, states ...string) *StateSet {
 		s.def.fail(err)
 		s.states = nil
 	}
-	s.def.differ(fmt.Sprintf("states %q", s.states))
+	s.def.differ("states %q", s.states)
 	return s
 }
 

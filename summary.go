@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -104,7 +103,7 @@ func (o SummaryOpts) define(labels []string) *summaryShape {
 	}
 	s.period = max(age/time.Duration(s.periods), 1)
 	s.labels = newNumberLabels("quantile", s.quantiles)
-	d.differ(fmt.Sprint("quantiles ", s.quantiles, " over ", age, " in ", s.periods))
+	d.differ("quantiles %v over %v in %v", s.quantiles, age, s.periods)
 	return s
 }
 
