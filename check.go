@@ -170,29 +170,24 @@ func checkQuantiles(d *metric.Desc, sorted []float64) error {
 // first: all series of a family share kind, help, unit and label names, and which
 // of them are constant.
 func checkAgree(first, second *metric.Desc) error {
-	disagree := func(what, a, b string) error {
-		return errorf("ember: %q has the %s %v, but is registered with the %s %v", second.Name, what, b, what, a)
-	}
-	if first.Kind != second.Kind {
-		return disagree("type", first.Kind.String(), second.Kind.String())
-	}
-	if first.Help != second.Help {
-		return disagree("help", strconv.Quote(first.Help), strconv.Quote(second.Help))
-	}
-	if first.Unit != second.Unit {
-		return disagree("unit", strconv.Quote(first.Unit), strconv.Quote(second.Unit))
-	}
-	// A series could stand in both if a label were constant in one alone.
-	if a, b := quoteSorted(namesOf(first.ConstLabels)), quoteSorted(namesOf(second.ConstLabels)); a != b {
-		return disagree("constant labels", a, b)
-	}
-	if a, b := quoteSorted(slices.Clone(first.Labels)), quoteSorted(slices.Clone(second.Labels)); a != b {
-		return disagree("labels", a, b)
+	for _, c := range [...]struct{ what, first, second string }{
+		{"type", first.Kind.String(), second.Kind.String()},
+		{"help", strconv.Quote(first.Help), strconv.Quote(second.Help)},
+		{"unit", strconv.Quote(first.Unit), strconv.Quote(second.Unit)},
+		// A series could stand in both if a label were constant in one alone.
+		{"constant labels", quoteSorted(namesOf(first.ConstLabels)), quoteSorted(namesOf(second.ConstLabels))},
+		{"labels", quoteSorted(slices.Clone(first.Labels)), quoteSorted(slices.Clone(second.Labels))},
+	} {
+		if c.first != c.second {
+			return errorf("ember: %q has the %s %s, but is registered with the %s %s", second.Name, c.what, c.second, c.what, c.first)
+		}
 	}
 	return nil
 }
 
 // quoteSorted sorts names, and returns them as errors have them.
+//
+//go:noinline
 func quoteSorted(names []string) string {
 	sort.Strings(names)
 	return fmt.Sprintf("%q", names)

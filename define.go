@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"sort"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,8 +91,12 @@ func joinName(namespace, subsystem, name string) string {
 	if name == "" {
 		return ""
 	}
-	parts := slices.DeleteFunc([]string{namespace, subsystem, name}, func(s string) bool { return s == "" })
-	return strings.Join(parts, "_")
+	for _, part := range [...]string{subsystem, namespace} {
+		if part != "" {
+			name = part + "_" + name
+		}
+	}
+	return name
 }
 
 // fail notes what is wrong, unless something was before.

@@ -92,6 +92,8 @@ func (r *Registry) leave(reg *registration) {
 }
 
 // claim notes the names that a family may write.
+//
+//go:noinline
 func (s *registryState) claim(f *familyInfo) {
 	for _, w := range claims(f.name, f.kind) {
 		s.claimed[w] = append(s.claimed[w], f.name)

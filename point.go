@@ -86,7 +86,12 @@ func (p *point) forget() {
 	}
 	if p.Native != nil {
 		n := *p.Native
-		n.Exemplars = slices.DeleteFunc(slices.Clone(n.Exemplars), func(x metric.Exemplar) bool { return !valid(&x) })
+		n.Exemplars = nil
+		for i := range p.Native.Exemplars {
+			if x := &p.Native.Exemplars[i]; valid(x) {
+				n.Exemplars = append(n.Exemplars, *x)
+			}
+		}
 		p.Native = &n
 	}
 }
@@ -219,8 +224,15 @@ func checkEmptyValues(f *metric.Family, points []point) error {
 		return nil
 	}
 	seen := make(map[string]string, len(points)) // the text by the text without those labels
-	for _, p := range points {
-		text := string(appendLabels(nil, slices.DeleteFunc(slices.Clone(p.Labels), empty), EscapingUnderscores))
+	for i := range points {
+		p := &points[i]
+		var labels []metric.Label
+		for _, l := range p.Labels {
+			if l.Value != "" {
+				labels = append(labels, l)
+			}
+		}
+		text := string(appendLabels(nil, labels, EscapingUnderscores))
 		if other, ok := seen[text]; ok {
 			return errorf("ember: %s and %s are one series: a label without a value is none", seriesName(f.Name, other), seriesName(f.Name, p.text))
 		}
