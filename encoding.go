@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/flate"
 )
 
 // Encoding is a content coding that a handler can offer beside gzip. The zero value
@@ -44,11 +44,11 @@ func newCoding(e Encoding) *coding {
 // gzipCoding is what all handlers offer.
 var gzipCoding = newCoding(Encoding{Name: "gzip", NewWriter: func() EncodingWriter {
 	// The level that costs least; higher ones save little on metrics.
-	w, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	w, err := flate.NewWriter(io.Discard, flate.BestSpeed)
 	if err != nil {
 		panic(err) // the level is a constant
 	}
-	return w
+	return &gzipWriter{flate: w}
 }})
 
 // compress hands a compressor that writes to w to write, and ends the stream unless
