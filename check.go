@@ -172,11 +172,11 @@ func checkQuantiles(d *metric.Desc, sorted []float64) error {
 func checkAgree(first, second *metric.Desc) error {
 	for _, c := range [...]struct{ what, first, second string }{
 		{"type", first.Kind.String(), second.Kind.String()},
-		{"help", strconv.Quote(first.Help), strconv.Quote(second.Help)},
-		{"unit", strconv.Quote(first.Unit), strconv.Quote(second.Unit)},
+		{"help", quote(first.Help), quote(second.Help)},
+		{"unit", quote(first.Unit), quote(second.Unit)},
 		// A series could stand in both if a label were constant in one alone.
 		{"constant labels", quoteSorted(namesOf(first.ConstLabels)), quoteSorted(namesOf(second.ConstLabels))},
-		{"labels", quoteSorted(slices.Clone(first.Labels)), quoteSorted(slices.Clone(second.Labels))},
+		{"labels", quoteSorted(first.Labels), quoteSorted(second.Labels)},
 	} {
 		if c.first != c.second {
 			return errorf("ember: %q has the %s %s, but is registered with the %s %s", second.Name, c.what, c.second, c.what, c.first)
@@ -185,12 +185,16 @@ func checkAgree(first, second *metric.Desc) error {
 	return nil
 }
 
-// quoteSorted sorts names, and returns them as errors have them.
+//go:noinline
+func quote(s string) string { return strconv.Quote(s) }
+
+// quoteSorted returns names, sorted, as errors have them.
 //
 //go:noinline
 func quoteSorted(names []string) string {
-	sort.Strings(names)
-	return fmt.Sprintf("%q", names)
+	sorted := slices.Clone(names)
+	sort.Strings(sorted)
+	return fmt.Sprintf("%q", sorted)
 }
 
 // checkFamily returns what is wrong with a family that was collected, rather

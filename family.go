@@ -123,12 +123,15 @@ func sameLabels(a, b []metric.Label) bool {
 		return false
 	}
 	for _, l := range a {
-		if !slices.Contains(b, l) {
+		if !contains(b, l) {
 			return false
 		}
 	}
 	return true
 }
+
+//go:noinline
+func contains(labels []metric.Label, l metric.Label) bool { return slices.Contains(labels, l) }
 
 // inOrder returns all families by written name.
 func (s *registryState) inOrder() []*family {

@@ -78,10 +78,11 @@ func (m *merger) add(j *job) error {
 //go:noinline
 func rename(f *metric.Family, name string) {
 	if f.Kind == metric.StateSet && f.Name != name {
-		for _, p := range f.Points {
-			for i := range p.Labels {
-				if p.Labels[i].Name == f.Name {
-					p.Labels[i].Name = name
+		for i := range f.Points {
+			labels := f.Points[i].Labels
+			for j := range labels {
+				if labels[j].Name == f.Name {
+					labels[j].Name = name
 				}
 			}
 		}
@@ -121,9 +122,13 @@ func checkDescribed(descs []metric.Desc, f *metric.Family) error {
 	if err := agree(&familyInfo{name: d.Name, help: d.Help, unit: d.Unit, kind: d.Kind}, f, "its description"); err != nil {
 		return err
 	}
-	for _, p := range f.Points {
-		if !slices.ContainsFunc(descs, func(d metric.Desc) bool { return fits(&d, p.Labels) }) {
-			return errorf("ember: %s has not the labels of its description", seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))))
+	for i := range f.Points {
+		labels, ok := f.Points[i].Labels, false
+		for j := range descs {
+			ok = ok || fits(&descs[j], labels)
+		}
+		if !ok {
+			return errorf("ember: %s has not the labels of its description", seriesName(f.Name, string(appendLabels(nil, labels, EscapingUnderscores))))
 		}
 	}
 	return nil
@@ -135,7 +140,7 @@ func fits(d *metric.Desc, labels []metric.Label) bool {
 		return false
 	}
 	for _, l := range labels {
-		if !slices.Contains(d.ConstLabels, l) && !slices.Contains(d.Labels, l.Name) {
+		if !contains(d.ConstLabels, l) && !slices.Contains(d.Labels, l.Name) {
 			return false
 		}
 	}

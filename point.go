@@ -219,8 +219,11 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 // checkEmptyValues refuses points that differ in nothing but labels without a value:
 // to readers such labels are not there.
 func checkEmptyValues(f *metric.Family, points []point) error {
-	empty := func(l metric.Label) bool { return l.Value == "" }
-	if !slices.ContainsFunc(points, func(p point) bool { return slices.ContainsFunc(p.Labels, empty) }) {
+	some := false
+	for i := range points {
+		some = some || slices.ContainsFunc(points[i].Labels, func(l metric.Label) bool { return l.Value == "" })
+	}
+	if !some {
 		return nil
 	}
 	seen := make(map[string]string, len(points)) // the text by the text without those labels

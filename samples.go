@@ -31,6 +31,8 @@ var sampleNamesOf = [...]sampleNames{
 // baseOf returns what OpenMetrics calls a family: without the suffix that only its
 // samples have there. A family of a kind that wants a suffix and does not have it is of
 // another kind there, and ok is false.
+//
+//go:noinline
 func baseOf(name string, kind metric.Kind) (base string, ok bool) {
 	cut := sampleNamesOf[kind].cut
 	if base, ok = strings.CutSuffix(name, cut); ok && base != "" {
