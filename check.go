@@ -84,6 +84,8 @@ func checkName(d *metric.Desc) error {
 const unwritable = "\x00\r\n"
 
 // labelNames returns all label names of d, the constant ones first.
+//
+//go:noinline
 func labelNames(d *metric.Desc) []string { return append(namesOf(d.ConstLabels), d.Labels...) }
 
 // namesOf returns the names of labels.

@@ -80,6 +80,8 @@ func (s *said) add(i int, r *Rule) {
 }
 
 // label returns what is said of a label, for more to be added.
+//
+//go:noinline
 func (s *said) label(name string) *saidOfLabel {
 	if s.labels == nil {
 		s.labels = make(map[string]*saidOfLabel)
