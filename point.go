@@ -247,9 +247,12 @@ func checkEmptyValues(f *metric.Family, points []point) error {
 // tidy returns labels by name, with valid values. The one called last, if it is there,
 // is the last: so the states of one thing stand together.
 func tidy(labels []metric.Label, last string) []metric.Label {
-	if l := (labelsByName{labels, last}); !sort.IsSorted(&l) {
-		labels = slices.Clone(labels)
-		sort.Sort(&labelsByName{labels, last})
+	if len(labels) > 1 {
+		if l := (&labelsByName{labels, last}); !sort.IsSorted(l) {
+			l.list = slices.Clone(labels)
+			sort.Sort(l)
+			labels = l.list
+		}
 	}
 	for i, l := range labels {
 		if valid := strings.ToValidUTF8(l.Value, "\uFFFD"); valid != l.Value {
