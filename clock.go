@@ -21,29 +21,28 @@ type clock struct {
 
 // now returns the number of the present period.
 func (c *clock) now(length time.Duration) uint64 {
-	s := c.state.Load()
-	if s&1 == 0 {
-		s = c.arm(length)
+	if s := c.state.Load(); s&1 != 0 {
+		return s >> 1
 	}
-	return s >> 1
+	return c.arm(length)
 }
 
 // arm brings the clock up to date and sets a timer that will do so when the period
-// ends.
+// ends. It returns the present period.
 //
 //go:noinline
 func (c *clock) arm(length time.Duration) uint64 {
 	for {
 		old := c.state.Load()
 		if old&1 != 0 {
-			return old
+			return old >> 1
 		}
 		age := max(time.Since(c.start), 0)
 		now := max(uint64(age/length), old>>1)
 		if c.state.CompareAndSwap(old, now<<1|1) {
 			end := time.Duration(now+1) * length
 			time.AfterFunc(end-age, func() { c.advance(length) })
-			return now<<1 | 1
+			return now
 		}
 	}
 }

@@ -94,26 +94,28 @@ const maxWhole = 1 << 32
 // Whole numbers are summed exactly; fractions as float64, in the order of
 // arrival.
 func (c *Counter) Add(v float64) {
-	if v >= 0 && v < maxWhole {
+	if !(v > 0 && v <= math.MaxFloat64) {
+		c.refuse(v)
+		return
+	}
+	if v < maxWhole {
 		if n := uint64(v); float64(n) == v {
 			c.total.AddWhole(n)
 			return
 		}
 	}
-	c.addFloat(v)
+	c.total.Add(v)
 }
 
-// addFloat adds what is not a small whole number, if a counter can have it.
-func (c *Counter) addFloat(v float64) {
+// refuse counts an addition that a counter cannot have. Zero is none.
+func (c *Counter) refuse(v float64) {
 	switch {
 	case v != v:
 		c.def.drop(notANumber, v)
 	case v < 0:
 		c.def.drop(negative, v)
-	case v > math.MaxFloat64:
+	case v > 0:
 		c.def.drop(infinite, v)
-	default:
-		c.total.Add(v)
 	}
 }
 

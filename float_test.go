@@ -86,6 +86,53 @@ func FuzzAppendFloat(f *testing.F) {
 	f.Fuzz(func(t *testing.T, bits uint64) {
 		checkFloat(t, math.Float64frombits(bits))
 		checkFloat(t, float64(int64(bits)))
+		checkFloat(t, float64(int64(bits)>>20)/1e6)
 		checkCount(t, bits)
+		checkDigits(t, bits)
 	})
+}
+
+func checkDigits(t *testing.T, n uint64) {
+	t.Helper()
+	if got, want := string(appendDigits([]byte("x"), n)), "x"+strconv.FormatUint(n, 10); got != want {
+		t.Fatalf("%d is %q, not %q", n, got, want)
+	}
+}
+
+func TestDigits(t *testing.T) {
+	for n := range uint64(20_000) {
+		checkDigits(t, n)
+	}
+	for p := uint64(1); ; p *= 10 {
+		for d := range uint64(3) {
+			checkDigits(t, p+d-1)
+		}
+		if p == 1e19 {
+			break
+		}
+	}
+	checkDigits(t, math.MaxUint64)
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 100_000 {
+		checkDigits(t, r.Uint64()>>r.UintN(64))
+	}
+}
+
+// Values of few decimals take a short cut.
+func TestFloatsOfFewDecimals(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for unit := 1.0; unit <= 1e9; unit *= 10 {
+		for range 20_000 {
+			v := float64(r.Uint64()>>(24+r.UintN(40))) / unit
+			checkFloat(t, v)
+			checkFloat(t, -v)
+			checkFloat(t, math.Nextafter(v, 0))
+			checkFloat(t, math.Nextafter(v, math.Inf(1)))
+		}
+		for n := range 2000 {
+			checkFloat(t, float64(n)/unit)
+			checkFloat(t, 1e6-float64(n)/unit)
+			checkFloat(t, 1e-3+float64(n)/unit)
+		}
+	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // gzipHeader is all that RFC 1952 wants before the data, of no file and no time.
-var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 0xff}
+var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}
 
 // gzipWriter frames what package flate compresses. Package gzip of the same module would
 // do, but it brings a second compressor, for writers without a state: 22 kB.

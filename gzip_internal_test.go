@@ -16,7 +16,7 @@ import (
 // TestGzip lets one writer serve texts of many sizes, some of them given up, and reads
 // them back with package gzip, which checks sum and size.
 func TestGzip(t *testing.T) {
-	f, err := flate.NewWriter(io.Discard, flate.BestSpeed)
+	f, err := flate.NewWriter(io.Discard, gzipLevel)
 	require.NoError(t, err)
 	z := &gzipWriter{flate: f}
 	random := rand.New(rand.NewPCG(1, 2))

@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/embermetrics/ember/internal/childmap"
@@ -22,6 +21,10 @@ type lines struct {
 
 	shared   string           // the part's shared labels, spelled
 	from, to *childmap.Syntax // see partInfo.syntaxes
+
+	plain string // the suffix of the lines that have a value and nothing else
+	ahead []byte // what stands in those before labels of the series' own
+	began int    // where the last line begins in buf
 }
 
 func (l *lines) begin(f Format) { l.escaping = f.escaping() }
@@ -29,7 +32,7 @@ func (l *lines) begin(f Format) { l.escaping = f.escaping() }
 func (l *lines) end() {}
 
 func (l *lines) start(f *familyInfo) {
-	l.now, l.header = f, false
+	l.now, l.header, l.plain = f, false, ""
 	l.name = f.spelled[l.escaping]
 	l.quoted = !f.classic && l.escaping == EscapingAllowUTF8
 }
@@ -39,6 +42,8 @@ func (l *lines) names() (*familyInfo, Escaping) { return l.now, l.escaping }
 func (l *lines) part(p *partInfo) {
 	l.shared = p.text[l.escaping]
 	l.from, l.to = p.syntaxes(l.escaping)
+	b, open := l.opened(l.ahead[:0], l.plain)
+	l.ahead = append(b, open)
 }
 
 // metadata writes a line of a family's header: # TYPE x counter. In the text it
@@ -56,20 +61,12 @@ func (l *lines) metadata(keyword, text string, quotes bool) {
 
 // series writes a line up to the value: name, suffix, labels.
 func (l *lines) series(suffix, labels, extra string) {
-	b := l.buf
-	open := byte('{')
-	if l.quoted {
-		b = append(b, '{', '"')
-		open = ','
+	l.began = len(l.buf)
+	if labels != "" && extra == "" && l.to == nil && suffix == l.plain {
+		l.buf = append(append(append(l.buf, l.ahead...), labels...), "} "...)
+		return
 	}
-	b = append(append(b, l.name...), suffix...)
-	if l.quoted {
-		b = append(b, '"')
-	}
-	if l.shared != "" {
-		b = append(append(b, open), l.shared...)
-		open = ','
-	}
+	b, open := l.opened(l.buf, suffix)
 	if labels != "" {
 		b = append(b, open)
 		if l.to == nil {
@@ -89,18 +86,29 @@ func (l *lines) series(suffix, labels, extra string) {
 	l.buf = append(b, ' ')
 }
 
-// last returns where the line stands that series has just written, without its last
-// label, so that alike can copy it.
-func (l *lines) last(extra string) (from, to int) {
-	to = len(l.buf) - len(extra) - len("} ")
-	return bytes.LastIndexByte(l.buf[:to], '\n') + 1, to // no line has a line feed in it
+// opened writes the beginning of a line, up to where labels of the series' own go, and
+// returns what must stand before them.
+func (l *lines) opened(b []byte, suffix string) ([]byte, byte) {
+	open := byte('{')
+	if l.quoted {
+		b = append(b, '{', '"')
+		open = ','
+	}
+	b = append(append(b, l.name...), suffix...)
+	if l.quoted {
+		b = append(b, '"')
+	}
+	if l.shared != "" {
+		b = append(append(b, open), l.shared...)
+		open = ','
+	}
+	return b, open
 }
 
-// alike writes a line up to the value like the one from up to to, but for the last
-// label.
-func (l *lines) alike(from, to int, extra string) {
-	b := append(append(l.buf, l.buf[from:to]...), extra...)
-	l.buf = append(b, '}', ' ')
+// last returns where the line stands that series has just written, without its last
+// label, so that further ones can begin like it.
+func (l *lines) last(extra string) (from, to int) {
+	return l.began, len(l.buf) - len(extra) - len("} ")
 }
 
 // appendEscaped escapes backslashes and line feeds and, if asked, quotes.

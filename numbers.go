@@ -4,6 +4,7 @@ package ember
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 )
 
@@ -17,14 +18,41 @@ func appendFloat(b []byte, v float64) []byte {
 		}
 		return appendWhole(b, uint64(n))
 	}
+	if a := math.Abs(v); a < 1e6 && a > 1e-3 {
+		// Most values that people and programs choose have few decimals.
+		if n := uint64(a*1e6 + 0.5); float64(n)/1e6 == a {
+			if v < 0 {
+				b = append(b, '-')
+			}
+			return appendMillionths(b, n)
+		}
+	}
 	return strconv.AppendFloat(b, v, 'g', -1, 64)
+}
+
+// appendMillionths appends n/1e6, of which n is no multiple. Since n has at most twelve
+// digits, and decimals of up to fifteen stand for different float64s, no shorter one reads
+// back as the same. From 1e-3 to 1e6 'g' writes no exponent.
+func appendMillionths(b []byte, n uint64) []byte {
+	whole := n / 1e6
+	b = appendDigits(b, whole)
+	at := len(b)
+	b = appendDigits(b, n-whole*1e6+1e6) // a one ahead for the point
+	b[at] = '.'
+	for b[len(b)-1] == '0' {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 // appendRealFloat is appendFloat for readers that take only what has a point or an
 // exponent for a float, as OpenMetrics 1.0.0 has it.
 func appendRealFloat(b []byte, v float64) []byte {
 	if n := int64(v); float64(n) == v && n < 1e6 && n > -1e6 && (n != 0 || !math.Signbit(v)) {
-		return append(strconv.AppendInt(b, n, 10), '.', '0')
+		if n < 0 {
+			b, n = append(b, '-'), -n
+		}
+		return append(appendDigits(b, uint64(n)), '.', '0')
 	}
 	start := len(b)
 	b = appendFloat(b, v)
@@ -51,10 +79,10 @@ func appendCount(b []byte, n uint64) []byte {
 // read back as n.
 func appendWhole(b []byte, n uint64) []byte {
 	if n < 1e6 {
-		return strconv.AppendUint(b, n, 10)
+		return appendDigits(b, n)
 	}
 	start := len(b)
-	b = strconv.AppendUint(append(b, 0), n, 10) // one byte ahead for the point
+	b = appendDigits(append(b, 0), n) // one byte ahead for the point
 	exponent := len(b) - start - 2
 	for b[len(b)-1] == '0' {
 		b = b[:len(b)-1]
@@ -68,6 +96,40 @@ func appendWhole(b []byte, n uint64) []byte {
 	b = append(b, 'e', '+', byte('0'+exponent/10), byte('0'+exponent%10))
 	return b
 }
+
+// appendDigits is strconv.AppendUint to base 10, which scrapes spend much of their time
+// with: the digits go where they stay, two at a time.
+func appendDigits(b []byte, n uint64) []byte {
+	if n < 10 {
+		return append(b, byte('0'+n))
+	}
+	// As many digits as n has: 1233/4096 is a little more than the logarithm of 2.
+	digits := bits.Len64(n) * 1233 >> 12
+	if n >= powersOf10[digits] {
+		digits++
+	}
+	b = append(b, "00000000000000000000"[:digits]...)
+	at := len(b)
+	for n >= 100 {
+		q := n / 100
+		at -= 2
+		copy(b[at:at+2], pairs[2*(n-100*q):])
+		n = q
+	}
+	if n >= 10 {
+		copy(b[at-2:at], pairs[2*n:])
+	} else {
+		b[at-1] = byte('0' + n)
+	}
+	return b
+}
+
+var powersOf10 = [20]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
+
+// pairs are 00 to 99.
+const pairs = "00010203040506070809" + "10111213141516171819" + "20212223242526272829" + "30313233343536373839" +
+	"40414243444546474849" + "50515253545556575859" + "60616263646566676869" + "70717273747576777879" +
+	"80818283848586878889" + "90919293949596979899"
 
 // appendSeconds appends milliseconds as seconds in plain decimals: 1700000000.5.
 func appendSeconds(b []byte, millis int64) []byte {

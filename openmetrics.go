@@ -3,8 +3,6 @@
 package ember
 
 import (
-	"strconv"
-
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -13,7 +11,6 @@ import (
 type openMetricsEncoder struct {
 	lines
 	created bool   // lines of _created are asked for
-	plain   string // the suffix of samples that have no other one
 	kind    string // as this format calls it
 }
 
@@ -72,7 +69,7 @@ func (e *openMetricsEncoder) value(labels string, v float64, x *extras) {
 }
 
 func (e *openMetricsEncoder) count(n uint64, t *stamps, x *exemplar) {
-	e.buf = strconv.AppendUint(e.buf, n, 10)
+	e.buf = appendDigits(e.buf, n)
 	e.stop(t, x)
 }
 
@@ -108,16 +105,17 @@ func (e *openMetricsEncoder) began(labels string, t *stamps) {
 }
 
 func (e *openMetricsEncoder) histogram(labels string, s *histogramSnapshot) {
-	var from, to int
-	for i, n := range s.buckets {
-		le := s.le.open[i]
-		if i == 0 {
-			e.line("_bucket", labels, le)
-			from, to = e.last(le)
+	e.line("_bucket", labels, s.le.open[0])
+	from, to := e.last(s.le.open[0])
+	e.count(s.buckets[0], &s.stamps, s.exemplar(0))
+	for i := 1; i < len(s.buckets); i++ {
+		b := append(append(e.buf, e.buf[from:to]...), s.le.open[i]...)
+		e.buf = appendDigits(append(b, '}', ' '), s.buckets[i])
+		if x := s.exemplar(i); x != nil || s.timed {
+			e.stop(&s.stamps, x)
 		} else {
-			e.alike(from, to, le)
+			e.buf = append(e.buf, '\n')
 		}
-		e.count(n, &s.stamps, s.exemplar(i))
 	}
 	if e.now.kind == metric.GaugeHistogram {
 		e.totals("_gcount", "_gsum", labels, s.sum, s.count, &s.stamps)

@@ -188,7 +188,11 @@ func (r *Registry) register(c Collector) error {
 	if isNil(c) {
 		return errNilCollector
 	}
-	c = untyped(c)
+	of := untyped(c)
+	if of == nil {
+		return errorf("ember: a %T that was not made by a constructor cannot be registered", c)
+	}
+	c = of
 	regs, err := r.describe(c)
 	if err != nil {
 		return err
@@ -364,7 +368,9 @@ func (r *Registry) Unregister(c Collector) bool {
 	if isNil(c) {
 		return false
 	}
-	c = untyped(c)
+	if c = untyped(c); c == nil {
+		return false
+	}
 	regs, err := r.describe(c)
 	if err != nil {
 		return false

@@ -113,13 +113,8 @@ func (v *structs) Collect(ctx context.Context, out *metric.Sink) error {
 	return v.view.Collect(ctx, out)
 }
 
-// collector returns what is registered in the place of v.
-func (v *structs) collector() Collector {
-	if v.whole == nil {
-		return &v.view // which is refused, as it was not made by a constructor
-	}
-	return v.whole
-}
+// collector returns what is registered in the place of v; nil: no constructor made it.
+func (v *structs) collector() Collector { return v.whole }
 
 // untyped returns what is registered in the place of c.
 func untyped(c Collector) Collector {

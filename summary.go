@@ -186,10 +186,13 @@ func (s *Summary) Observe(v float64) {
 func (a *ages) window(shard, periods int) *sketch.Window {
 	at := a.windows.At(shard)
 	if *at == nil {
-		*at = sketch.NewWindow(periods)
+		begin(at, periods)
 	}
 	return *at
 }
+
+//go:noinline
+func begin(at **sketch.Window, periods int) { *at = sketch.NewWindow(periods) }
 
 // ObserveDuration counts d in seconds.
 func (s *Summary) ObserveDuration(d time.Duration) { s.Observe(d.Seconds()) }

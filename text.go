@@ -39,7 +39,7 @@ func (e *textEncoder) line(suffix, labels, extra string) {
 
 func (e *textEncoder) value(labels string, v float64, x *extras) {
 	e.line("", labels, "")
-	if x == nil {
+	if x == nil || !x.timed {
 		e.buf = append(appendFloat(e.buf, v), '\n')
 	} else {
 		e.float(v, &x.stamps)
@@ -59,25 +59,31 @@ func (e *textEncoder) float(v float64, t *stamps) {
 
 // stop ends a line.
 func (e *textEncoder) stop(t *stamps) {
-	b := e.buf
 	if t.timed {
-		b = strconv.AppendInt(append(b, ' '), t.millis, 10)
+		e.buf = t.append(e.buf)
 	}
-	e.buf = append(b, '\n')
+	e.buf = append(e.buf, '\n')
+}
+
+// append appends when a value was taken.
+func (t *stamps) append(b []byte) []byte {
+	return strconv.AppendInt(append(b, ' '), t.millis, 10)
 }
 
 func (e *textEncoder) histogram(labels string, s *histogramSnapshot) {
-	var from, to int
-	for i, n := range s.buckets {
-		le := s.le.text[i]
-		if i == 0 {
-			e.line("_bucket", labels, le)
-			from, to = e.last(le)
-		} else {
-			e.alike(from, to, le)
+	e.line("_bucket", labels, s.le.text[0])
+	from, to := e.last(s.le.text[0])
+	e.count(s.buckets[0], &s.stamps)
+	b := e.buf
+	for i := 1; i < len(s.buckets); i++ {
+		b = append(append(b, b[from:to]...), s.le.text[i]...)
+		b = appendCount(append(b, '}', ' '), s.buckets[i])
+		if s.timed {
+			b = s.stamps.append(b)
 		}
-		e.count(n, &s.stamps)
+		b = append(b, '\n')
 	}
+	e.buf = b
 	e.totals(labels, s.sum, s.count, &s.stamps)
 }
 

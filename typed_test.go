@@ -177,7 +177,7 @@ func TestTypedInConflict(t *testing.T) {
 
 func TestTypedNotMade(t *testing.T) {
 	reg := ember.NewRegistry()
-	require.EqualError(t, reg.Register(&ember.CounterVecOf[pair]{}), "ember: a *ember.view that was not made by a constructor cannot be registered")
+	require.EqualError(t, reg.Register(&ember.CounterVecOf[pair]{}), "ember: a *ember.CounterVecOf[github.com/embermetrics/ember_test.pair] that was not made by a constructor cannot be registered")
 	require.Equal(t, (&ember.GaugeVec{}).Collect(t.Context(), nil), (&ember.GaugeVecOf[pair]{}).Collect(t.Context(), nil))
 	require.EqualError(t, reg.Register((*ember.CounterVecOf[pair])(nil)), "ember: the collector to register is nil")
 	require.False(t, reg.Unregister((*ember.CounterVecOf[pair])(nil)))

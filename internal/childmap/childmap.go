@@ -7,7 +7,7 @@
 // walks a million children in order holds nothing that a creator needs.
 //
 // A child keeps its labels once, as the text that is written at a scrape, and
-// lookups compare against that text.
+// lookups compare against that text. It mostly stands right behind the child.
 //
 // Package childmap knows label syntax, but nothing of instruments or registries.
 package childmap
@@ -69,9 +69,10 @@ const (
 func (c *Child) Text() string { return unsafe.String(c.text, c.size) }
 
 // setText sets the text, which must be shorter than 4 GiB: a string has eight bytes
-// for a length, and half of them make the difference between two sizes of memory.
-func (c *Child) setText(text string) {
-	c.text, c.size = unsafe.StringData(text), uint32(len(text))
+// for a length, and half of them make the difference between two sizes of memory. Nobody
+// may change it afterwards.
+func (c *Child) setText(text []byte) {
+	c.text, c.size = unsafe.SliceData(text), uint32(len(text))
 }
 
 // Mark sets or clears a flag that is the user's to give a meaning.
@@ -105,8 +106,8 @@ func alive(c *Child) *Child {
 // Any method may be called by any number of goroutines.
 type Map struct {
 	syntax *Syntax
-	alloc  func() *Child // makes a child with a prepared item and nothing else
-	state  uint32        // what the state of each child begins with; constant
+	alloc  alloc
+	state  uint32 // what the state of each child begins with; constant
 
 	front atomic.Pointer[front] // nil until a child is found twice
 	table atomic.Pointer[table] // read by anyone, replaced under mu
@@ -128,23 +129,19 @@ type Map struct {
 // New returns an empty map for labels of that syntax, whose children hold a T.
 // init prepares the item of each new child before anyone sees it.
 func New[T any](s *Syntax, init func(*T)) *Map {
-	return empty(s, 0, func() *Child {
-		c := new(childOf[T])
-		init(&c.item)
-		return &c.Child
-	})
+	return empty(s, 0, allocOf(init))
 }
 
 // NewBeside is New for children that have a U beside their T; see Beside.
 func NewBeside[T, U any](s *Syntax, init func(*T)) *Map {
-	return empty(s, 0, func() *Child {
+	return empty(s, 0, func(int) (*Child, []byte) {
 		c := new(besideOf[T, U])
 		init(&c.item)
-		return &c.Child
+		return &c.Child, nil
 	})
 }
 
-func empty(s *Syntax, state uint32, alloc func() *Child) *Map {
+func empty(s *Syntax, state uint32, alloc alloc) *Map {
 	m := &Map{syntax: s, alloc: alloc, state: state}
 	m.table.Store(newTable())
 	m.admission.overflows.Init(nil)
@@ -201,13 +198,19 @@ func (m *Map) getNormal(values []string) *Child {
 // GetOrCreate returns the child of values, creating it if there is none.
 func (m *Map) GetOrCreate(values []string) *Child {
 	a := addresses(values)
+	reused := false // the memory is that of other values
 	if f := m.front.Load(); f != nil {
-		if c := f.recall(a); c != nil && c.state.Load()&(escaped|deleted) == 0 && m.syntax.equalPlain(c.Text(), values) {
-			return c
+		if c := f.recall(a); c != nil && c.state.Load()&(escaped|deleted) == 0 {
+			if m.syntax.equalPlain(c.Text(), values) {
+				return c
+			}
+			reused = true
 		}
 	}
 	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
-		m.remember(a, c)
+		if !reused {
+			m.remember(a, c)
+		}
 		return c
 	}
 	return m.create(values)
@@ -341,9 +344,12 @@ func (m *Map) insertMade(h uint64, fresh *Child, values []string) (c *Child, ful
 
 // make returns a child that is not in the map yet, and its hash.
 func (m *Map) make(values []string, forOthers bool) (uint64, *Child) {
-	text, plain := m.syntax.render(values)
-	c := m.alloc()
-	c.setText(text)
+	size, plain := m.syntax.measure(values)
+	c, text := m.alloc(size)
+	if text == nil {
+		text = make([]byte, size)
+	}
+	c.setText(m.syntax.render(text[:0], values, plain))
 	state := m.state
 	if !plain {
 		state |= escaped

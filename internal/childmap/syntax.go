@@ -38,38 +38,48 @@ func NewSyntax(names []string) *Syntax {
 // one, and between its predecessor and each other one. It must not be changed.
 func (s *Syntax) Gaps() []int { return s.gaps }
 
-// render returns the text for values, and whether they stand in it unchanged.
-func (s *Syntax) render(values []string) (text string, plain bool) {
-	size := s.size
+// measure returns how long the text for values is, and whether they stand in it unchanged.
+func (s *Syntax) measure(values []string) (size int, plain bool) {
+	size = s.size
 	plain = true
 	for _, v := range values {
 		size += len(v)
-		plain = plain && strings.IndexByte(v, '\\') < 0 && strings.IndexByte(v, '"') < 0 && strings.IndexByte(v, '\n') < 0
+		if strings.IndexByte(v, '\\') < 0 && strings.IndexByte(v, '"') < 0 && strings.IndexByte(v, '\n') < 0 {
+			continue
+		}
+		plain = false
+		for i := range len(v) {
+			if c := v[i]; c == '\\' || c == '"' || c == '\n' {
+				size++
+			}
+		}
 	}
-	var b strings.Builder
-	b.Grow(size)
+	return size, plain
+}
+
+// render appends the text for values, of which measure says whether they are plain.
+func (s *Syntax) render(b []byte, values []string, plain bool) []byte {
 	for i, v := range values {
-		b.WriteString(s.before[i])
+		b = append(b, s.before[i]...)
 		if plain {
-			b.WriteString(v)
+			b = append(b, v...)
 			continue
 		}
 		for j := range len(v) {
 			switch c := v[j]; c {
 			case '\\', '"':
-				b.WriteByte('\\')
-				b.WriteByte(c)
+				b = append(b, '\\', c)
 			case '\n':
-				b.WriteString(`\n`)
+				b = append(b, '\\', 'n')
 			default:
-				b.WriteByte(c)
+				b = append(b, c)
 			}
 		}
 	}
 	if len(values) > 0 {
-		b.WriteByte('"')
+		b = append(b, '"')
 	}
-	return b.String(), plain
+	return b
 }
 
 // equal reports whether text is what render makes of values.

@@ -3,6 +3,7 @@
 package childmap
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -73,7 +74,7 @@ func TestRender(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := NewSyntax(tc.names)
-			text, plain := s.render(tc.values)
+			text, plain := rendered(s, tc.values)
 			require.Equal(t, tc.want, text)
 			require.Equal(t, tc.plain, plain)
 			require.Equal(t, len(tc.names), len(s.Values(text)))
@@ -101,10 +102,10 @@ func TestEqualIsNotFooled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := NewSyntax([]string{"a", "b"})
-			text, plain := s.render(tc.a)
+			text, plain := rendered(s, tc.a)
 			require.False(t, s.equal(text, plain, tc.b))
 			require.True(t, s.equal(text, plain, tc.a))
-			text, plain = s.render(tc.b)
+			text, plain = rendered(s, tc.b)
 			require.False(t, s.equal(text, plain, tc.a))
 			require.True(t, s.equal(text, plain, tc.b))
 		})
@@ -145,7 +146,7 @@ func checkSyntax(t *testing.T, names, a, b []string) {
 	t.Helper()
 	s := NewSyntax(names)
 	validA, validB := valid(a), valid(b)
-	text, plain := s.render(validA)
+	text, plain := rendered(s, validA)
 	if want := spell(names, validA); text != want || len(text) != s.size+len(strings.Join(validA, ""))+escapes(validA) {
 		t.Fatalf("%q is rendered as %q, want %q", validA, text, want)
 	}
@@ -207,4 +208,14 @@ func TestValid(t *testing.T) {
 	require.Same(t, c, m.GetOrCreate([]string{long + "yzz"}))
 	require.Same(t, c, m.Get([]string{long + "yz"}))
 	require.Equal(t, []string{long + "y"}, m.Values(c))
+}
+
+// rendered returns the text for values, and whether they stand in it unchanged.
+func rendered(s *Syntax, values []string) (text string, plain bool) {
+	size, plain := s.measure(values)
+	b := s.render(make([]byte, 0, size), values, plain)
+	if len(b) != size {
+		panic(fmt.Sprintf("%q is of %d bytes, not %d", b, len(b), size))
+	}
+	return string(b), plain
 }

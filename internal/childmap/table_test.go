@@ -113,9 +113,9 @@ func TestTableSplitsUntilHashesDiffer(t *testing.T) {
 	hashOf := func(i int) uint64 { return uint64(i)<<40 | uint64(i+1) } // 13 bits alike
 	children := make([]*Child, 2000)
 	for i := range children {
-		text, _ := s.render([]string{fmt.Sprint(i)})
+		text, _ := rendered(s, []string{fmt.Sprint(i)})
 		children[i] = new(Child)
-		children[i].setText(text)
+		children[i].setText([]byte(text))
 		d = d.insert(hashOf(i), children[i])
 	}
 	require.Greater(t, d.depth, uint(13))
@@ -135,9 +135,9 @@ func TestTableTellsCollisionsApart(t *testing.T) {
 	d := newTable()
 	children := make([]*Child, 100)
 	for i := range children {
-		text, _ := s.render([]string{fmt.Sprint(i)})
+		text, _ := rendered(s, []string{fmt.Sprint(i)})
 		children[i] = new(Child)
-		children[i].setText(text)
+		children[i].setText([]byte(text))
 		d = d.insert(42, children[i])
 	}
 	for i, c := range children {

@@ -338,7 +338,7 @@ func TestSortChain(t *testing.T) {
 				var want []*Child
 				for i := range n {
 					c := new(Child)
-					c.setText(text(i))
+					c.setText([]byte(text(i)))
 					want = append(want, c)
 					l.push(c)
 				}

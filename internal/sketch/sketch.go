@@ -44,7 +44,7 @@ type page struct {
 // Sketch is a histogram of exponential bins. The zero Sketch is empty.
 type Sketch struct {
 	pages    []page // by number; a page stands for a bin that was counted, or was before Clear
-	last     int    // the page counted in last: values come in clusters
+	offset   int    // the number less the place of the page that was last searched for
 	min, max float64
 	used     bool // something was counted, so min and max mean something
 }
@@ -72,11 +72,18 @@ func (s *Sketch) extend(low, high float64) {
 	}
 }
 
-// page returns the counts of a page, which is made if there is none.
+// page returns the counts of a page, which is made if there is none. Most often its
+// neighbours stand beside it, so that the offset of one of them says where to look.
 func (s *Sketch) page(number int) *[pageBins]uint32 {
-	if s.last < len(s.pages) && s.pages[s.last].number == number {
-		return s.pages[s.last].counts
+	at := number - s.offset
+	if uint(at) >= uint(len(s.pages)) || s.pages[at].number != number {
+		at = s.search(number)
 	}
+	return s.pages[at].counts
+}
+
+// search returns the place of a page, which is made if there is none.
+func (s *Sketch) search(number int) int {
 	low, high := 0, len(s.pages)
 	for low < high {
 		if middle := int(uint(low+high) / 2); s.pages[middle].number < number {
@@ -90,8 +97,8 @@ func (s *Sketch) page(number int) *[pageBins]uint32 {
 		copy(s.pages[low+1:], s.pages[low:])
 		s.pages[low] = page{number, new([pageBins]uint32)}
 	}
-	s.last = low
-	return s.pages[low].counts
+	s.offset = number - low
+	return low
 }
 
 // Clear forgets all values and keeps the memory, unless it is more than a wide

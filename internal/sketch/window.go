@@ -7,11 +7,14 @@ package sketch
 type Window struct {
 	ring   []Sketch // period p is in ring[p%len(ring)]
 	period uint64   // the latest added to
+	now    *Sketch  // that of period, for dividing takes long
 }
 
 // NewWindow returns an empty window over that many periods.
 func NewWindow(periods int) *Window {
-	return &Window{ring: make([]Sketch, periods)}
+	w := &Window{ring: make([]Sketch, periods)}
+	w.now = &w.ring[0]
+	return w
 }
 
 // Add counts v in a period. Periods that have fallen out of the window are
@@ -20,7 +23,7 @@ func (w *Window) Add(period uint64, v float64) {
 	if period > w.period {
 		w.advance(period)
 	}
-	w.ring[w.period%uint64(len(w.ring))].Add(v)
+	w.now.Add(v)
 }
 
 func (w *Window) advance(period uint64) {
@@ -28,7 +31,7 @@ func (w *Window) advance(period uint64) {
 	for back := range min(n, period-w.period) {
 		w.ring[(period-back)%n] = Sketch{}
 	}
-	w.period = period
+	w.period, w.now = period, &w.ring[period%n]
 }
 
 // MergeInto adds to s what is within the window that ends with period, or with
