@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"math"
 	"slices"
 )
@@ -72,7 +71,7 @@ type layout struct {
 func newLayout(d *definition, bounds []float64) *layout {
 	checked, err := checkBounds(bounds)
 	if err != nil {
-		d.fail(fmt.Errorf("ember: %s: %w", d, err))
+		d.fail(wrong(&d.Desc, "%w", err))
 		checked = DefBuckets // Observe must still work
 	}
 	bounds = slices.Clone(checked)

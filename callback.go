@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"sync/atomic"
 
 	"github.com/embermetrics/ember/metric"
@@ -18,7 +17,7 @@ type callback struct {
 func (c *callback) init(d *definition, f func() float64) {
 	c.def = d
 	if f == nil {
-		d.fail(fmt.Errorf("ember: %s has no function to call", d))
+		d.fail(errorf("ember: %s has no function to call", d))
 		f = func() float64 { return 0 }
 	}
 	c.f.Store(&f)
@@ -52,7 +51,7 @@ type calledSeries struct {
 func (s *calledSeries) evaluate(kind metric.Kind) error {
 	s.value = s.call()
 	if kind == metric.Counter && !isTotal(s.value) {
-		return fmt.Errorf("it returned %g, which no counter can be", s.value)
+		return errorf("it returned %g, which no counter can be", s.value)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,23 +23,23 @@ func checkDesc(d *metric.Desc) error {
 		return err
 	}
 	if !utf8.ValidString(d.Help) {
-		return fmt.Errorf("ember: %s: the help %q is not valid UTF-8", describe(d), d.Help)
+		return wrong(d, "the help %q is not valid UTF-8", d.Help)
 	}
 	if !utf8.ValidString(d.Unit) {
-		return fmt.Errorf("ember: %s: the unit %q is not valid UTF-8", describe(d), d.Unit)
+		return wrong(d, "the unit %q is not valid UTF-8", d.Unit)
 	}
 	if !d.Kind.Valid() {
-		return fmt.Errorf("ember: %q: there is no kind %v", d.Name, d.Kind)
+		return errorf("ember: %q: there is no kind %v", d.Name, d.Kind)
 	}
 	if err := checkUnit(d); err != nil {
 		return err
 	}
 	for _, l := range d.ConstLabels {
 		if _, ok := alike(l.Name, d.Name); ok && d.Kind == metric.StateSet {
-			return fmt.Errorf("ember: %s: the label name %q is reserved for the state", describe(d), l.Name)
+			return wrong(d, "the label name %q is reserved for the state", l.Name)
 		}
 		if !utf8.ValidString(l.Value) {
-			return fmt.Errorf("ember: %s: the value %q of label %q is not valid UTF-8", describe(d), l.Value, l.Name)
+			return wrong(d, "the value %q of label %q is not valid UTF-8", l.Value, l.Name)
 		}
 	}
 	names := labelNames(d)
@@ -50,7 +52,7 @@ func checkDesc(d *metric.Desc) error {
 // checkUnit refuses units of what has none, in OpenMetrics.
 func checkUnit(d *metric.Desc) error {
 	if d.Unit != "" && (d.Kind == metric.Info || d.Kind == metric.StateSet) {
-		return fmt.Errorf("ember: %s has the unit %q, but %s has none", describe(d), d.Unit, withArticle(d.Kind))
+		return errorf("ember: %s has the unit %q, but %s has none", describe(d), d.Unit, withArticle(d.Kind))
 	}
 	return nil
 }
@@ -66,13 +68,13 @@ func withArticle(k metric.Kind) string {
 func checkName(d *metric.Desc) error {
 	switch {
 	case d.Kind == metric.StateSet && strings.Contains(d.Name, ":"):
-		return fmt.Errorf("ember: %s: the name is that of a label too, which must not contain a colon", describe(d))
+		return wrong(d, "the name is that of a label too, which must not contain a colon")
 	case d.Name == "":
-		return fmt.Errorf("ember: %s without a name", withArticle(d.Kind))
+		return errorf("ember: %s without a name", withArticle(d.Kind))
 	case !utf8.ValidString(d.Name):
-		return fmt.Errorf("ember: the %v name %q is not valid UTF-8", d.Kind, d.Name)
+		return errorf("ember: the %v name %q is not valid UTF-8", d.Kind, d.Name)
 	case strings.ContainsAny(d.Name, unwritable):
-		return fmt.Errorf("ember: the %v name %q has a NUL, CR or LF, which not all formats can write", d.Kind, d.Name)
+		return errorf("ember: the %v name %q has a NUL, CR or LF, which not all formats can write", d.Kind, d.Name)
 	}
 	return nil
 }
@@ -82,12 +84,19 @@ func checkName(d *metric.Desc) error {
 const unwritable = "\x00\r\n"
 
 // labelNames returns all label names of d, the constant ones first.
-func labelNames(d *metric.Desc) []string {
-	names := make([]string, 0, len(d.ConstLabels)+len(d.Labels))
-	for _, l := range d.ConstLabels {
-		names = append(names, l.Name)
+//
+//go:noinline
+func labelNames(d *metric.Desc) []string { return append(namesOf(d.ConstLabels), d.Labels...) }
+
+// namesOf returns the names of labels.
+//
+//go:noinline
+func namesOf(labels []metric.Label) []string {
+	names := make([]string, len(labels))
+	for i := range labels {
+		names[i] = labels[i].Name
 	}
-	return append(names, d.Labels...)
+	return names
 }
 
 // reservedLabels are written by Ember itself.
@@ -100,15 +109,15 @@ func checkLabelName(k metric.Kind, name string) error {
 	case name == "":
 		return errors.New("an empty label name")
 	case !utf8.ValidString(name):
-		return fmt.Errorf("the label name %q is not valid UTF-8", name)
+		return errorf("the label name %q is not valid UTF-8", name)
 	case strings.ContainsAny(name, unwritable):
-		return fmt.Errorf("the label name %q has a NUL, CR or LF, which not all formats can write", name)
+		return errorf("the label name %q has a NUL, CR or LF, which not all formats can write", name)
 	case strings.HasPrefix(name, "__"):
-		return fmt.Errorf("the label name %q starts with \"__\", which is reserved", name)
+		return errorf("the label name %q starts with \"__\", which is reserved", name)
 	case isName:
-		return fmt.Errorf("the label name %q is written \"__name__\", which is the metric's name", name)
+		return errorf("the label name %q is written \"__name__\", which is the metric's name", name)
 	case name == reservedLabels[k]:
-		return fmt.Errorf("the label name %q is reserved in a %v", name, k)
+		return errorf("the label name %q is reserved in a %v", name, k)
 	}
 	return nil
 }
@@ -116,14 +125,14 @@ func checkLabelName(k metric.Kind, name string) error {
 func checkLabelNames(d *metric.Desc, names []string) error {
 	for i, name := range names {
 		if err := checkLabelName(d.Kind, name); err != nil {
-			return fmt.Errorf("ember: %s: %w", describe(d), err)
+			return wrong(d, "%w", err)
 		}
 		for _, earlier := range names[:i] {
 			if earlier == name {
-				return fmt.Errorf("ember: %s: the label name %q stands twice", describe(d), name)
+				return wrong(d, "the label name %q stands twice", name)
 			}
 			if both, ok := alike(earlier, name); ok {
-				return fmt.Errorf("ember: %s: the label names %q and %q are both written %q", describe(d), earlier, name, both)
+				return wrong(d, "the label names %q and %q are both written %q", earlier, name, both)
 			}
 		}
 	}
@@ -139,9 +148,9 @@ func checkBounds(bounds []float64) ([]float64, error) {
 	for i, b := range bounds {
 		switch {
 		case b != b || isInf(b, 0):
-			return nil, fmt.Errorf("bucket %d (%g) must be a number", i, b)
+			return nil, errorf("bucket %d (%g) must be a number", i, b)
 		case i > 0 && b <= bounds[i-1]:
-			return nil, fmt.Errorf("bucket %d (%g) must be above bucket %d (%g)", i, b, i-1, bounds[i-1])
+			return nil, errorf("bucket %d (%g) must be above bucket %d (%g)", i, b, i-1, bounds[i-1])
 		}
 	}
 	return bounds, nil
@@ -151,9 +160,9 @@ func checkQuantiles(d *metric.Desc, sorted []float64) error {
 	for i, q := range sorted {
 		switch {
 		case !(q >= 0 && q <= 1):
-			return fmt.Errorf("ember: %s: the quantile %g must be between 0 and 1", describe(d), q)
+			return wrong(d, "the quantile %g must be between 0 and 1", q)
 		case i > 0 && q == sorted[i-1]:
-			return fmt.Errorf("ember: %s: the quantile %g stands twice", describe(d), q)
+			return wrong(d, "the quantile %g stands twice", q)
 		}
 	}
 	return nil
@@ -163,33 +172,31 @@ func checkQuantiles(d *metric.Desc, sorted []float64) error {
 // first: all series of a family share kind, help, unit and label names, and which
 // of them are constant.
 func checkAgree(first, second *metric.Desc) error {
-	disagree := func(what string, a, b any) error {
-		return fmt.Errorf("ember: %q has the %s %v, but is registered with the %s %v", second.Name, what, b, what, a)
-	}
-	quote := func(s string) string { return fmt.Sprintf("%q", s) }
-	if first.Kind != second.Kind {
-		return disagree("type", first.Kind, second.Kind)
-	}
-	if first.Help != second.Help {
-		return disagree("help", quote(first.Help), quote(second.Help))
-	}
-	if first.Unit != second.Unit {
-		return disagree("unit", quote(first.Unit), quote(second.Unit))
-	}
-	// A series could stand in both if a label were constant in one alone.
-	names := func(d *metric.Desc) (constant, variable string) {
-		return fmt.Sprintf("%q", slices.Sorted(slices.Values(labelNames(&metric.Desc{ConstLabels: d.ConstLabels})))),
-			fmt.Sprintf("%q", slices.Sorted(slices.Values(d.Labels)))
-	}
-	firstConstant, firstVariable := names(first)
-	secondConstant, secondVariable := names(second)
-	if firstConstant != secondConstant {
-		return disagree("constant labels", firstConstant, secondConstant)
-	}
-	if firstVariable != secondVariable {
-		return disagree("labels", firstVariable, secondVariable)
+	for _, c := range [...]struct{ what, first, second string }{
+		{"type", first.Kind.String(), second.Kind.String()},
+		{"help", quote(first.Help), quote(second.Help)},
+		{"unit", quote(first.Unit), quote(second.Unit)},
+		// A series could stand in both if a label were constant in one alone.
+		{"constant labels", quoteSorted(namesOf(first.ConstLabels)), quoteSorted(namesOf(second.ConstLabels))},
+		{"labels", quoteSorted(first.Labels), quoteSorted(second.Labels)},
+	} {
+		if c.first != c.second {
+			return errorf("ember: %q has the %s %s, but is registered with the %s %s", second.Name, c.what, c.second, c.what, c.first)
+		}
 	}
 	return nil
+}
+
+//go:noinline
+func quote(s string) string { return strconv.Quote(s) }
+
+// quoteSorted returns names, sorted, as errors have them.
+//
+//go:noinline
+func quoteSorted(names []string) string {
+	sorted := slices.Clone(names)
+	sort.Strings(sorted)
+	return fmt.Sprintf("%q", sorted)
 }
 
 // checkFamily returns what is wrong with a family that was collected, rather
@@ -200,31 +207,26 @@ func checkFamily(f *metric.Family) error {
 		return err
 	}
 	var known []metric.Label // label names of the point before: usually the same
-	var names []string
 	for i := range f.Points {
 		p := &f.Points[i]
 		if !sameNames(known, p.Labels) {
-			names = names[:0]
-			for _, l := range p.Labels {
-				names = append(names, l.Name)
-			}
-			if err := checkLabelNames(d, names); err != nil {
+			if err := checkLabelNames(d, namesOf(p.Labels)); err != nil {
 				return err
 			}
 			known = p.Labels
 		}
 		for j, b := range p.Buckets {
 			if j > 0 && !(b.UpperBound > p.Buckets[j-1].UpperBound) {
-				return fmt.Errorf("ember: %s: bucket %d (%g) must be above bucket %d (%g)", describe(d), j, b.UpperBound, j-1, p.Buckets[j-1].UpperBound)
+				return wrong(d, "bucket %d (%g) must be above bucket %d (%g)", j, b.UpperBound, j-1, p.Buckets[j-1].UpperBound)
 			}
 			if b.UpperBound != b.UpperBound || isInf(b.UpperBound, -1) {
-				return fmt.Errorf("ember: %s: bucket %d (%g) must be a number", describe(d), j, b.UpperBound)
+				return wrong(d, "bucket %d (%g) must be a number", j, b.UpperBound)
 			}
 			if j > 0 && b.Count < p.Buckets[j-1].Count {
-				return fmt.Errorf("ember: %s: bucket %d counts %d, fewer than bucket %d (%d); counts are cumulative", describe(d), j, b.Count, j-1, p.Buckets[j-1].Count)
+				return wrong(d, "bucket %d counts %d, fewer than bucket %d (%d); counts are cumulative", j, b.Count, j-1, p.Buckets[j-1].Count)
 			}
 			if b.Count > p.Count || isInf(b.UpperBound, 1) && b.Count != p.Count {
-				return fmt.Errorf("ember: %s: bucket %d (%g) counts %d of %d observations", describe(d), j, b.UpperBound, b.Count, p.Count)
+				return wrong(d, "bucket %d (%g) counts %d of %d observations", j, b.UpperBound, b.Count, p.Count)
 			}
 		}
 		if err := checkNative(d, p); err != nil {
@@ -232,10 +234,10 @@ func checkFamily(f *metric.Family) error {
 		}
 		for j, q := range p.Quantiles {
 			if !(q.Quantile >= 0 && q.Quantile <= 1) {
-				return fmt.Errorf("ember: %s: the quantile %g must be between 0 and 1", describe(d), q.Quantile)
+				return wrong(d, "the quantile %g must be between 0 and 1", q.Quantile)
 			}
 			if j > 0 && q.Quantile <= p.Quantiles[j-1].Quantile {
-				return fmt.Errorf("ember: %s: quantile %d (%g) must be above quantile %d (%g)", describe(d), j, q.Quantile, j-1, p.Quantiles[j-1].Quantile)
+				return wrong(d, "quantile %d (%g) must be above quantile %d (%g)", j, q.Quantile, j-1, p.Quantiles[j-1].Quantile)
 			}
 		}
 	}
@@ -245,29 +247,31 @@ func checkFamily(f *metric.Family) error {
 // checkValue returns why a point that was collected cannot be exposed, although its
 // family can.
 func checkValue(f *metric.Family, p *metric.Point) error {
-	series := func() string { return seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))) }
+	impossible := func(format string, args ...any) error {
+		return errorf("ember: %s %w", seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))), errorf(format, args...))
+	}
 	switch f.Kind {
 	case metric.Counter:
 		if !(p.Value >= 0) {
-			return fmt.Errorf("ember: %s is %g, which no counter can be", series(), p.Value)
+			return impossible("is %g, which no counter can be", p.Value)
 		}
 	case metric.Info:
 		if p.Value != 1 {
-			return fmt.Errorf("ember: %s is %g, but an info is always 1", series(), p.Value)
+			return impossible("is %g, but an info is always 1", p.Value)
 		}
 	case metric.StateSet:
 		if p.Value != 0 && p.Value != 1 {
-			return fmt.Errorf("ember: %s is %g, but a state is 1 or 0", series(), p.Value)
+			return impossible("is %g, but a state is 1 or 0", p.Value)
 		}
 		if !slices.ContainsFunc(p.Labels, func(l metric.Label) bool { return l.Name == f.Name }) {
-			return fmt.Errorf("ember: %s has no label %q, which must name the state", series(), f.Name)
+			return impossible("has no label %q, which must name the state", f.Name)
 		}
 	}
 	if t := p.Time; !t.IsZero() && (t.Before(time.Unix(0, 0)) || t.UTC().Year() > 9999) {
-		return fmt.Errorf("ember: %s has the time %v, which is not between the years 1970 and 9999", series(), t)
+		return impossible("has the time %v, which is not between the years 1970 and 9999", t)
 	}
 	if t := p.Created; !t.IsZero() && !countable(t) {
-		return fmt.Errorf("ember: %s began at %v, which is not between the years 1678 and 2262", series(), t)
+		return impossible("began at %v, which is not between the years 1678 and 2262", t)
 	}
 	return nil
 }
@@ -282,27 +286,27 @@ func checkNative(d *metric.Desc, p *metric.Point) error {
 		return nil
 	}
 	if n.Schema < native.MinSchema || n.Schema > native.MaxSchema {
-		return fmt.Errorf("ember: %s: the schema %d must be between %d and %d", describe(d), n.Schema, native.MinSchema, native.MaxSchema)
+		return wrong(d, "the schema %d must be between %d and %d", n.Schema, native.MinSchema, native.MaxSchema)
 	}
 	if !(n.ZeroThreshold >= 0) || isInf(n.ZeroThreshold, 1) {
-		return fmt.Errorf("ember: %s: the zero threshold %g must be a number that is not negative", describe(d), n.ZeroThreshold)
+		return wrong(d, "the zero threshold %g must be a number that is not negative", n.ZeroThreshold)
 	}
 	sum := n.ZeroCount
 	for _, buckets := range [][]metric.NativeBucket{n.Negative, n.Positive} {
 		for i, b := range buckets {
 			if i > 0 && b.Index <= buckets[i-1].Index {
-				return fmt.Errorf("ember: %s: native bucket %d must be above native bucket %d", describe(d), b.Index, buckets[i-1].Index)
+				return wrong(d, "native bucket %d must be above native bucket %d", b.Index, buckets[i-1].Index)
 			}
 			if least, most := native.Index(math.SmallestNonzeroFloat64, n.Schema), native.Index(math.Inf(1), n.Schema); b.Index < least || b.Index > most {
-				return fmt.Errorf("ember: %s: native bucket %d must be between %d and %d", describe(d), b.Index, least, most)
+				return wrong(d, "native bucket %d must be between %d and %d", b.Index, least, most)
 			}
 			if sum += b.Count; sum < b.Count {
-				return fmt.Errorf("ember: %s: the native buckets count more than 2^64 observations", describe(d))
+				return wrong(d, "the native buckets count more than 2^64 observations")
 			}
 		}
 	}
 	if sum != p.Count {
-		return fmt.Errorf("ember: %s: the native buckets count %d of %d observations", describe(d), sum, p.Count)
+		return wrong(d, "the native buckets count %d of %d observations", sum, p.Count)
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func giveUp(ctx context.Context, jobs []*job) []*job {
 		j.late = late
 		j.reg.run.stuck.Add(late)
 		if j.state.CompareAndSwap(running, abandoned) {
-			jobs[i] = &job{reg: j.reg, name: j.name, functions: slices.Clone(j.functions), err: fmt.Errorf("not done in time: %w", context.Cause(ctx))}
+			jobs[i] = &job{reg: j.reg, name: j.name, functions: slices.Clone(j.functions), err: errorf("not done in time: %w", context.Cause(ctx))}
 		} else {
 			j.reg.run.stuck.Add(-late)
 		}
@@ -128,7 +128,7 @@ func readable(err error) error {
 	}
 	e := &readableError{err: err}
 	if p := guard(func() error { e.text = err.Error(); return nil }); p != nil {
-		return fmt.Errorf("it returned an error whose text cannot be had: %w", p)
+		return errorf("it returned an error whose text cannot be had: %w", p)
 	}
 	return e
 }
@@ -153,7 +153,7 @@ func (j *job) run(ctx context.Context) error {
 	for _, s := range j.functions {
 		if err := guard(func() error { return s.evaluate(j.reg.desc.Kind) }); err != nil {
 			// The last one will do; the other series are exposed.
-			failed = fmt.Errorf("the function of %s: %w", seriesName(j.name, s.labels), err)
+			failed = errorf("the function of %s: %w", seriesName(j.name, s.labels), err)
 			s.failed = true
 		}
 		called = append(called, s)

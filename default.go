@@ -57,4 +57,4 @@ func Unregister(c Collector) bool { return Default().Unregister(c) }
 // Handler exposes the default registry over HTTP:
 //
 //	http.Handle("GET /metrics", ember.Handler())
-func Handler() http.Handler { return HandlerFor(Default(), HandlerOpts{}) }
+func Handler() http.Handler { return newHandler(Default(), HandlerOpts{}) }

@@ -5,9 +5,8 @@ package ember
 import (
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
-	"strings"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,9 +24,10 @@ func (l Labels) sorted() []metric.Label {
 		return nil
 	}
 	list := make([]metric.Label, 0, len(l))
-	for _, name := range slices.Sorted(maps.Keys(l)) {
-		list = append(list, metric.Label{Name: name, Value: l[name]})
+	for name, value := range l {
+		list = append(list, metric.Label{Name: name, Value: value})
 	}
+	sort.Sort(&labelsByName{list: list})
 	return list
 }
 
@@ -91,8 +91,12 @@ func joinName(namespace, subsystem, name string) string {
 	if name == "" {
 		return ""
 	}
-	parts := slices.DeleteFunc([]string{namespace, subsystem, name}, func(s string) bool { return s == "" })
-	return strings.Join(parts, "_")
+	for _, part := range [...]string{subsystem, namespace} {
+		if part != "" {
+			name = part + "_" + name
+		}
+	}
+	return name
 }
 
 // fail notes what is wrong, unless something was before.
@@ -103,11 +107,13 @@ func (d *definition) fail(err error) {
 }
 
 // differ notes what else tells d from other definitions.
-func (d *definition) differ(how string) {
+//
+//go:noinline
+func (d *definition) differ(format string, args ...any) {
 	if d.shape != "" {
 		d.shape += " and "
 	}
-	d.shape += how
+	d.shape += fmt.Sprintf(format, args...)
 }
 
 // same reports whether an instrument of d can stand for one of o.
@@ -182,6 +188,9 @@ func (d *definition) overflows(f func(label string, n float64)) (any bool) {
 // String describes d in errors: counter "x_total".
 func (d *definition) String() string { return describe(&d.Desc) }
 
+// describe is not worth a copy wherever an error is made.
+//
+//go:noinline
 func describe(d *metric.Desc) string { return fmt.Sprintf("%v %q", d.Kind, d.Name) }
 
 // seriesName names a series in errors: x{a="1"}, or x without labels.

@@ -36,7 +36,6 @@ func TestImportClosure(t *testing.T) {
 		"github.com/embermetrics/ember/internal/structlabels",
 		"github.com/embermetrics/ember/metric",
 		"github.com/klauspost/compress/flate",
-		"github.com/klauspost/compress/gzip",
 		"github.com/klauspost/compress/internal/le",
 		"github.com/klauspost/compress/internal/regmask",
 	}, others)

@@ -3,12 +3,11 @@
 package ember
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/flate"
 )
 
 // Encoding is a content coding that a handler can offer beside gzip. The zero value
@@ -49,11 +48,11 @@ const gzipLevel = 2
 
 // gzipCoding is what all handlers offer.
 var gzipCoding = newCoding(Encoding{Name: "gzip", NewWriter: func() EncodingWriter {
-	w, err := gzip.NewWriterLevel(io.Discard, gzipLevel)
+	w, err := flate.NewWriter(io.Discard, gzipLevel)
 	if err != nil {
 		panic(err) // the level is a constant
 	}
-	return w
+	return &gzipWriter{flate: w}
 }})
 
 // compress hands a compressor that writes to w to write, and ends the stream unless
@@ -76,13 +75,13 @@ func checkEncodings(encodings []Encoding) error {
 	for i, e := range encodings {
 		switch {
 		case !isToken(e.Name) || e.Name == "*" || strings.EqualFold(e.Name, "identity"):
-			return fmt.Errorf("ember: encoding %d cannot be called %q", i, e.Name)
+			return errorf("ember: encoding %d cannot be called %q", i, e.Name)
 		case e.NewWriter == nil:
-			return fmt.Errorf("ember: encoding %q has no NewWriter", e.Name)
+			return errorf("ember: encoding %q has no NewWriter", e.Name)
 		}
 		for j, other := range encodings[:i] {
 			if strings.EqualFold(e.Name, other.Name) {
-				return fmt.Errorf("ember: encodings %d and %d are both called %q", j, i, e.Name)
+				return errorf("ember: encodings %d and %d are both called %q", j, i, e.Name)
 			}
 		}
 	}

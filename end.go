@@ -80,6 +80,7 @@ func (i itemsOf[T, P]) write(e encoder, c *childmap.Child) { i.of(c).writeChild(
 func (i itemsOf[T, P]) activity(c *childmap.Child) uint64  { return i.of(c).activity() }
 func (i itemsOf[T, P]) give(c *childmap.Child, t *taken)   { i.of(c).give(t) }
 func (itemsOf[T, P]) idleness(c *childmap.Child) *idleness { return childmap.Beside[T, idleness](c) }
+
 func (i itemsOf[T, P]) end(c *childmap.Child, h *heir, t *taken, forget func(uint64) bool) bool {
 	return i.of(c).end(h, t, forget)
 }

@@ -47,7 +47,7 @@ var flawNames = [flaws]string{"too_long", "label_name", "label_value", "time", "
 
 // renderExemplar returns labels, which it sorts, as text, or what is wrong with them.
 func renderExemplar(labels []metric.Label) (string, flaw) {
-	sort.Slice(labels, func(i, j int) bool { return labels[i].Name < labels[j].Name })
+	sort.Sort(&labelsByName{list: labels})
 	length := 0
 	for i, l := range labels {
 		switch {

@@ -5,7 +5,6 @@ package ember
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -36,9 +35,9 @@ func WriteText(w io.Writer, g Gatherer) error { return Write(w, g, FormatText) }
 // written is not complete.
 func Write(w io.Writer, g Gatherer, f Format) error {
 	if !f.known() {
-		return fmt.Errorf("ember: there is no format %d", f)
+		return errorf("ember: there is no format %d", f)
 	}
-	s := prepare(context.Background(), g, request{escaping: f.escaping()})
+	s := preparerOf(g).prepare(context.Background(), request{escaping: f.escaping()})
 	return errors.Join(s.err, s.encode(context.Background(), w, f))
 }
 
@@ -194,8 +193,6 @@ type output struct {
 	tmp scratch
 }
 
-func newOutput() output { return output{buf: make([]byte, 0, spillSize+spillSize/4)} }
-
 // spill passes the bytes on if there are many.
 func (o *output) spill() {
 	if len(o.buf) >= spillSize {
@@ -219,12 +216,12 @@ func (o *output) bytes() *output    { return o }
 
 // encoders are kept from scrape to scrape, with their buffers.
 var encoders = [formats]sync.Pool{
-	FormatText:         {New: func() any { return &textEncoder{lines: lines{output: newOutput()}} }},
-	FormatText1:        {New: func() any { return &textEncoder{lines: lines{output: newOutput()}} }},
-	FormatOpenMetrics:  {New: func() any { return &openMetricsEncoder{lines: lines{output: newOutput()}} }},
-	FormatOpenMetrics0: {New: func() any { return &openMetricsEncoder{lines: lines{output: newOutput()}} }},
-	FormatOpenMetrics2: {New: func() any { return &openMetrics2Encoder{lines: lines{output: newOutput()}} }},
-	FormatProtobuf:     {New: func() any { return &protobufEncoder{output: newOutput()} }},
+	FormatText:         {New: func() any { return new(textEncoder) }},
+	FormatText1:        {New: func() any { return new(textEncoder) }},
+	FormatOpenMetrics:  {New: func() any { return new(openMetricsEncoder) }},
+	FormatOpenMetrics0: {New: func() any { return new(openMetricsEncoder) }},
+	FormatOpenMetrics2: {New: func() any { return new(openMetrics2Encoder) }},
+	FormatProtobuf:     {New: func() any { return new(protobufEncoder) }},
 }
 
 // encode writes the scrape to w until ctx is done.
@@ -233,6 +230,9 @@ func (s *scrape) encode(ctx context.Context, w io.Writer, f Format) error {
 	e := pool.Get().(wireEncoder)
 	o := e.bytes()
 	o.ctx, o.w, o.err = ctx, w, nil
+	if o.buf == nil {
+		o.buf = make([]byte, 0, spillSize+spillSize/4)
+	}
 	e.begin(f)
 	s.write(e)
 	e.end()

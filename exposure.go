@@ -38,13 +38,18 @@ type wish struct {
 // spell makes e one of these labels.
 func (e *exposure) spell(labels []string) {
 	e.labels = labels
-	e.syntax = childmap.NewSyntax(labelSpellings(labels, EscapingUnderscores))
+	e.syntax = syntaxOf(labels, EscapingUnderscores)
 	if slices.ContainsFunc(labels, func(name string) bool { return !classic(name, false) }) {
 		e.spelled = new([escapings]*childmap.Syntax)
 		for i := range e.spelled {
-			e.spelled[i] = childmap.NewSyntax(labelSpellings(labels, Escaping(i)))
+			e.spelled[i] = syntaxOf(labels, Escaping(i))
 		}
 	}
+}
+
+//go:noinline
+func syntaxOf(labels []string, e Escaping) *childmap.Syntax {
+	return childmap.NewSyntax(labelSpellings(labels, e))
 }
 
 // exposed returns how d is exposed, or would be.

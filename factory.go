@@ -4,7 +4,6 @@ package ember
 
 import (
 	"errors"
-	"fmt"
 )
 
 // The New… methods create an instrument and register it, in one expression. The
@@ -84,14 +83,13 @@ func register[I instrument](r *Registry, fresh I) I {
 	if err == nil {
 		return fresh
 	}
-	var exists *AlreadyRegisteredError
-	if errors.As(err, &exists) {
+	if exists, ok := errors.AsType[*AlreadyRegisteredError](err); ok {
 		old, ok := exists.Existing.(I)
 		if ok && old.definition().same(fresh.definition()) {
 			return old
 		}
 		if i, ok := exists.Existing.(instrument); ok {
-			err = fmt.Errorf("%w; it is a %T of %s, not a %T of %s", err, i, i.definition().detail(), fresh, fresh.definition().detail())
+			err = errorf("%w; it is a %T of %s, not a %T of %s", err, i, i.definition().detail(), fresh, fresh.definition().detail())
 		}
 	}
 	panic(err)

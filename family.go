@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -41,7 +40,7 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 	for _, other := range f.members {
 		// What a collector will write is known only when it does.
 		if (other.part.def == nil) != (reg.part.def == nil) {
-			return fmt.Errorf("ember: %q is registered by a %T, so a %T cannot write to it too", f.name, other.collector, reg.collector)
+			return errorf("ember: %q is registered by a %T, so a %T cannot write to it too", f.name, other.collector, reg.collector)
 		}
 		if sameLabels(other.desc.ConstLabels, reg.desc.ConstLabels) {
 			return &AlreadyRegisteredError{Name: seriesName(f.name, other.declaredText()), Existing: other.collector, New: reg.collector}
@@ -52,7 +51,9 @@ func (r *Registry) join(fresh map[string]*family, reg *registration) error {
 	}
 	changed := *f
 	changed.members = append(slices.Clip(f.members), reg)
-	sort.SliceStable(changed.members, func(i, j int) bool { return changed.members[i].part.text[0] < changed.members[j].part.text[0] })
+	for m, i := changed.members, len(f.members); i > 0 && m[i].part.text[0] < m[i-1].part.text[0]; i-- {
+		m[i], m[i-1] = m[i-1], m[i]
+	}
 	fresh[f.name] = &changed
 	return nil
 }
@@ -91,6 +92,8 @@ func (r *Registry) leave(reg *registration) {
 }
 
 // claim notes the names that a family may write.
+//
+//go:noinline
 func (s *registryState) claim(f *familyInfo) {
 	for _, w := range claims(f.name, f.kind) {
 		s.claimed[w] = append(s.claimed[w], f.name)
@@ -110,7 +113,7 @@ func (s *registryState) checkClaims(name string, kind metric.Kind) error {
 		} else if other == seriesCount.name {
 			otherKind = seriesCount.kind
 		}
-		return fmt.Errorf("ember: %v %q collides with %v %q: both write %q", kind, name, otherKind, other, w)
+		return errorf("ember: %v %q collides with %v %q: both write %q", kind, name, otherKind, other, w)
 	}
 	return nil
 }
@@ -120,18 +123,21 @@ func sameLabels(a, b []metric.Label) bool {
 		return false
 	}
 	for _, l := range a {
-		if !slices.Contains(b, l) {
+		if !contains(b, l) {
 			return false
 		}
 	}
 	return true
 }
 
+//go:noinline
+func contains(labels []metric.Label, l metric.Label) bool { return slices.Contains(labels, l) }
+
 // inOrder returns all families by written name.
 func (s *registryState) inOrder() []*family {
 	if s.sorted == nil {
 		s.sorted = slices.Collect(maps.Values(s.families))
-		sort.Slice(s.sorted, func(i, j int) bool { return s.sorted[i].written() < s.sorted[j].written() })
+		sort.Sort((*familiesByName)(&s.sorted))
 	}
 	return s.sorted
 }

@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -28,13 +27,14 @@ func (s *snapshotter) part(p *partInfo)     { s.at = p }
 func (s *snapshotter) failed() bool         { return false }
 func (s *snapshotter) scratch() *scratch    { return &s.tmp }
 
-func (s *snapshotter) add(p metric.Point) {
+//go:noinline
+func (s *snapshotter) add(p *metric.Point) {
 	if !s.open {
 		s.open = true
 		s.families = append(s.families, &metric.Family{Name: s.now.name, Help: s.now.help, Unit: s.now.unit, Kind: s.now.kind})
 	}
 	f := s.families[len(s.families)-1]
-	f.Points = append(f.Points, p)
+	f.Points = append(f.Points, *p)
 }
 
 // labels turns rendered labels back into a list.
@@ -71,7 +71,7 @@ func (s *snapshotter) value(labels string, v float64, x *extras) {
 		e := x.exemplar.point()
 		p.Exemplar = &e
 	}
-	s.add(p)
+	s.add(&p)
 }
 
 func (s *snapshotter) histogram(labels string, h *histogramSnapshot) {
@@ -94,7 +94,7 @@ func (s *snapshotter) histogram(labels string, h *histogramSnapshot) {
 		}
 		p.Buckets[i].Exemplar = &e
 	}
-	s.add(p)
+	s.add(&p)
 }
 
 // point returns the native buckets as a collector would write them.
@@ -119,7 +119,7 @@ func (s *snapshotter) summary(labels string, m *summarySnapshot) {
 	for i, q := range m.quantiles {
 		p.Quantiles = append(p.Quantiles, metric.Quantile{Quantile: q, Value: m.values[i]})
 	}
-	s.add(p)
+	s.add(&p)
 }
 
 // collectTo writes an instrument's series to a sink.
@@ -135,7 +135,7 @@ func collectTo(out *metric.Sink, i instrument) error {
 	if c, ok := i.(calling); ok {
 		for _, s := range c.callbacks() {
 			if err := s.evaluate(d.Kind); err != nil {
-				return fmt.Errorf("ember: the function of %s: %w", seriesName(d.Name, s.labels), err)
+				return errorf("ember: the function of %s: %w", seriesName(d.Name, s.labels), err)
 			}
 			called = append(called, s)
 		}

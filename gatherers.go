@@ -4,9 +4,9 @@ package ember
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/embermetrics/ember/metric"
 )
@@ -42,7 +42,7 @@ func (gs Gatherers) prepare(ctx context.Context, q request) *scrape {
 	families := make(map[string]*owned) // by written name
 	claimed := make(map[string]*owned)  // by each name written
 	for i, g := range gs {
-		s := prepare(ctx, g, q)
+		s := preparerOf(g).prepare(ctx, q)
 		if s.err != nil {
 			errs = append(errs, s.err)
 		}
@@ -60,8 +60,8 @@ func (gs Gatherers) prepare(ctx context.Context, q request) *scrape {
 			merged.families = append(merged.families, f)
 		}
 	}
-	sortFamilies(merged.families)
-	merged.err = errors.Join(errs...)
+	sort.Sort((*scrapedByName)(&merged.families))
+	merged.err = joined(errs)
 	return &merged
 }
 
@@ -71,7 +71,7 @@ func (f *owned) claim(claimed map[string]*owned) error {
 	names := claims(f.name, f.kind)
 	for _, name := range names {
 		if other := claimed[name]; other != nil && other.from != f.from {
-			return fmt.Errorf("ember: %v %q of gatherer %d collides with %v %q of gatherer %d: both write %q",
+			return errorf("ember: %v %q of gatherer %d collides with %v %q of gatherer %d: both write %q",
 				f.kind, f.name, f.from+1, other.kind, other.name, other.from+1, name)
 		}
 	}
@@ -87,11 +87,11 @@ func (f *owned) claim(claimed map[string]*owned) error {
 func (f *owned) merge(other *scrapeFamily, i int, e Escaping) []error {
 	known := *f.familyInfo
 	if other.name != known.name {
-		return []error{fmt.Errorf("ember: %q of gatherer %d and %q of gatherer %d are both written %q", known.name, f.from+1, other.name, i+1, known.written())}
+		return []error{errorf("ember: %q of gatherer %d and %q of gatherer %d are both written %q", known.name, f.from+1, other.name, i+1, known.written())}
 	}
 	source := fmt.Sprintf("gatherer %d", f.from+1)
 	if err := agree(&known, &metric.Family{Name: other.name, Help: other.help, Unit: other.unit, Kind: other.kind}, source); err != nil {
-		return []error{fmt.Errorf("%w; that of gatherer %d is left out", err, i+1)}
+		return []error{errorf("%w; that of gatherer %d is left out", err, i+1)}
 	}
 	sum := slices.Contains(ownFamilies, f.familyInfo)
 	points := copyPoints(f.scrapeFamily, e)
@@ -110,10 +110,10 @@ func (f *owned) merge(other *scrapeFamily, i int, e Escaping) []error {
 		case sum:
 			points[j].Value += p.Value
 		default:
-			errs = append(errs, fmt.Errorf("ember: %s of gatherer %d is there already, from gatherer %d", seriesName(other.name, p.text), i+1, f.from+1))
+			errs = append(errs, errorf("ember: %s of gatherer %d is there already, from gatherer %d", seriesName(other.name, p.text), i+1, f.from+1))
 		}
 	}
-	sortPoints(points)
+	sort.Sort((*pointsByText)(&points))
 	f.parts = []scrapePart{{info: &partInfo{}, points: points}}
 	return errs
 }
@@ -134,9 +134,10 @@ func copyPoints(f *scrapeFamily, e Escaping) []point {
 	return points
 }
 
-// prepareForeign checks what a gatherer returns that is not Ember's: it may
-// contain anything.
-func prepareForeign(g Gatherer, q request) *scrape {
+// foreign is a gatherer that is not Ember's: what it returns may contain anything.
+type foreign struct{ Gatherer }
+
+func (g foreign) prepare(_ context.Context, q request) *scrape {
 	var families []*metric.Family
 	errs := []error{readable(guard(func() (err error) {
 		families, err = g.Gather()
@@ -158,13 +159,13 @@ func prepareForeign(g Gatherer, q request) *scrape {
 			errs = append(errs, lost.point)
 			for why, n := range lost.exemplars {
 				if n > 0 {
-					errs = append(errs, fmt.Errorf("ember: %d exemplars of %v %q were dropped: %s", n, f.Kind, f.Name, flawNames[why]))
+					errs = append(errs, errorf("ember: %d exemplars of %v %q were dropped: %s", n, f.Kind, f.Name, flawNames[why]))
 				}
 			}
 		}
 		info := newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind)
 		if err == nil && seen[info.written()] {
-			err = fmt.Errorf("ember: %v %q was gathered twice", f.Kind, f.Name)
+			err = errorf("ember: %v %q was gathered twice", f.Kind, f.Name)
 		}
 		if err == nil {
 			err = names.add(f.Name, f.Kind)
@@ -178,12 +179,12 @@ func prepareForeign(g Gatherer, q request) *scrape {
 		if !q.wants(f.Name, f.Kind) {
 			continue
 		}
-		s.families = append(s.families, &scrapeFamily{info, []scrapePart{{info: &partInfo{}, points: points}}})
+		s.families = append(s.families, collected(info, points))
 	}
-	sortFamilies(s.families)
+	sort.Sort((*scrapedByName)(&s.families))
 	for _, f := range s.families {
 		f.shadowed = all.shadow(f.familyInfo)
 	}
-	s.err = errors.Join(errs...)
+	s.err = joined(errs)
 	return s
 }

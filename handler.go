@@ -91,7 +91,11 @@ func HandlerFor(g Gatherer, opts HandlerOpts) http.Handler {
 	if err := checkEncodings(opts.Encodings); err != nil {
 		panic(err)
 	}
-	h := &handler{gatherer: g, opts: opts}
+	return newHandler(preparerOf(g), opts)
+}
+
+func newHandler(p preparer, opts HandlerOpts) *handler {
+	h := &handler{preparer: p, opts: opts}
 	if !opts.DisableCompression {
 		for _, e := range opts.Encodings {
 			h.codings = append(h.codings, newCoding(e))
@@ -112,7 +116,7 @@ func HandlerFor(g Gatherer, opts HandlerOpts) http.Handler {
 }
 
 type handler struct {
-	gatherer Gatherer
+	preparer preparer
 	opts     HandlerOpts
 	codings  []*coding     // in order of preference
 	offers   []string      // their names
@@ -157,7 +161,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.RawQuery != "" {
 		q.names = r.URL.Query()["name[]"]
 	}
-	s := prepare(collecting, h.gatherer, q)
+	s := h.preparer.prepare(collecting, q)
 	if r.Context().Err() != nil {
 		abort(w, r) // nobody is there any more
 	}
@@ -214,7 +218,7 @@ func (h *handler) limit(r *http.Request) (context.Context, context.CancelFunc) {
 	if limit <= 0 {
 		return context.WithCancel(r.Context())
 	}
-	return context.WithTimeoutCause(r.Context(), limit, fmt.Errorf("ember: the scrape's deadline of %v has passed", limit))
+	return context.WithTimeoutCause(r.Context(), limit, errorf("ember: the scrape's deadline of %v has passed", limit))
 }
 
 // leaveTime returns a context for collecting that ends before ctx does, so that
@@ -227,7 +231,7 @@ func leaveTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 	left := time.Until(end)
 	spare := min(left/10, 500*time.Millisecond)
-	return context.WithTimeoutCause(ctx, left-spare, fmt.Errorf("ember: the scrape's deadline is %v away", spare))
+	return context.WithTimeoutCause(ctx, left-spare, errorf("ember: the scrape's deadline is %v away", spare))
 }
 
 // scrapeTimeout returns how long the scraper will wait. Zero: the header says

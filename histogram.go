@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"sync/atomic"
 	"time"
@@ -69,10 +68,10 @@ func (o HistogramOpts) define(labels []string) *layout {
 		bounds = DefBuckets
 	}
 	l := newLayout(d, bounds)
-	d.differ(fmt.Sprint("buckets ", l.bounds))
+	d.differ("buckets %v", l.bounds)
 	if o.Native != nil {
 		l.native = o.Native.define(d)
-		d.differ(fmt.Sprint("native buckets ", l.native))
+		d.differ("native buckets %v", l.native)
 	}
 	d.layout = l
 	return l

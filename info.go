@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,7 +75,7 @@ func (i *Info) Set(labels Labels) error {
 // check returns why labels cannot stand beside the constant ones and those of a
 // registry.
 func (i *Info) check(shared, list []metric.Label) error {
-	return checkLabelNames(&i.def.Desc, labelNames(&metric.Desc{ConstLabels: slices.Concat(shared, i.def.ConstLabels, list)}))
+	return checkLabelNames(&i.def.Desc, append(append(namesOf(shared), namesOf(i.def.ConstLabels)...), namesOf(list)...))
 }
 
 func (i *Info) set(list []metric.Label) {

@@ -4,7 +4,6 @@ package ember
 
 import (
 	"cmp"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -44,13 +43,13 @@ func (l *limits) apply(d *definition, children *childmap.Map) {
 	}
 	children.SetPolicy(policy)
 	if len(l.budgets)+len(l.known) > 0 {
-		d.differ(fmt.Sprintf("label budgets %v and known values %v", l.budgets, l.known))
+		d.differ("label budgets %v and known values %v", l.budgets, l.known)
 	}
 	if l.idleAfter != 0 {
-		d.differ(fmt.Sprint("idle after ", l.idleAfter))
+		d.differ("idle after %v", l.idleAfter)
 	}
 	if l.series != 0 {
-		d.differ(fmt.Sprintf("at most %d series", l.series))
+		d.differ("at most %d series", l.series)
 	}
 }
 
@@ -76,43 +75,57 @@ func (l *limits) check(d *definition) error {
 	} {
 		for _, name := range names {
 			if !slices.Contains(d.Labels, name) {
-				return fmt.Errorf("ember: %s has no label %q to limit; its labels are %q", d, name, d.Labels)
+				return errorf("ember: %s has no label %q to limit; its labels are %q", d, name, d.Labels)
 			}
 		}
 	}
+	var flaws flawList
 	for _, name := range d.Labels {
-		budget, limited := l.budgets[name]
-		known := l.known[name]
-		switch {
-		case limited && budget < 1:
-			return fmt.Errorf("ember: %s: the budget of label %q (%d) must be positive", d, name, budget)
-		case len(known) > 0 && !limited:
-			return fmt.Errorf("ember: %s: label %q has known values, but no budget", d, name)
-		case len(known) > budget:
-			return fmt.Errorf("ember: %s: label %q has %d known values, but a budget of %d", d, name, len(known), budget)
+		if _, limited := l.budgets[name]; !limited && len(l.known[name]) > 0 {
+			flaws.add(unlimited, name)
 		}
-		for i, v := range known {
-			if childmap.Valid(v) != v {
-				return fmt.Errorf("ember: %s: the known value %.64q of label %q is not valid UTF-8", d, v, name)
-			}
-			if f := l.normalize[name]; f != nil {
-				var to string
-				if err := guard(func() error { to = f(v); return nil }); err != nil || to != v {
-					return fmt.Errorf("ember: %s: the known value %q of label %q is not normal: Normalize makes %q of it", d, v, name, to)
-				}
-			}
-			if slices.Contains(known[:i], v) {
-				return fmt.Errorf("ember: %s: the known value %q of label %q stands twice", d, v, name)
-			}
-		}
+		l.flaws(name, &flaws)
 		if f, ok := l.normalize[name]; ok && f == nil {
-			return fmt.Errorf("ember: %s: the function to normalize label %q is nil", d, name)
+			flaws.add("the function to normalize label %q is nil", name)
 		}
 	}
 	if l.idleAfter < 0 {
-		return fmt.Errorf("ember: %s: IdleAfter (%v) must not be negative", d, l.idleAfter)
+		flaws.add("IdleAfter (%v) must not be negative", l.idleAfter)
 	}
-	return nil
+	if flaws == nil {
+		return nil
+	}
+	return wrong(&d.Desc, "%s", flaws[0])
+}
+
+const unlimited = "label %q has known values, but no budget"
+
+// flaws adds what is wrong with the budget of a label and with its known values.
+func (l *limits) flaws(name string, flaws *flawList) {
+	budget, limited := l.budgets[name]
+	known := l.known[name]
+	switch {
+	case !limited:
+	case budget < 1:
+		flaws.add("the budget of label %q (%d) must be positive", name, budget)
+	case len(known) > budget:
+		flaws.add("label %q has %d known values, but a budget of %d", name, len(known), budget)
+	}
+	for i, v := range known {
+		if childmap.Valid(v) != v {
+			flaws.add("the known value %.64q of label %q is not valid UTF-8", v, name)
+			continue
+		}
+		if f := l.normalize[name]; f != nil {
+			var to string
+			if err := guard(func() error { to = f(v); return nil }); err != nil || to != v {
+				flaws.add("the known value %q of label %q is not normal: Normalize makes %q of it", v, name, to)
+			}
+		}
+		if slices.Contains(known[:i], v) {
+			flaws.add("the known value %q of label %q stands twice", v, name)
+		}
+	}
 }
 
 // limit sets how many series a vector may have, if neither it nor a rule says so.

@@ -3,8 +3,8 @@
 package ember
 
 import (
-	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/embermetrics/ember/metric"
 )
@@ -44,7 +44,7 @@ func (m *merger) add(j *job) error {
 				return err
 			}
 			if text, ok := common(known.parts[0].points, rendered[i]); ok {
-				return fmt.Errorf("ember: %s was written by another collector", seriesName(f.Name, text))
+				return errorf("ember: %s was written by another collector", seriesName(f.Name, text))
 			}
 		}
 	}
@@ -56,9 +56,9 @@ func (m *merger) add(j *job) error {
 		if known := m.families[f.Name]; known != nil {
 			points := &known.parts[0].points
 			*points = append(*points, rendered[i]...)
-			sortPoints(*points)
+			sort.Sort((*pointsByText)(points))
 		} else {
-			m.families[f.Name] = &scrapeFamily{newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind), []scrapePart{{info: &partInfo{}, points: rendered[i]}}}
+			m.families[f.Name] = collected(newFamilyInfo(f.Name, f.Help, f.Unit, f.Kind), rendered[i])
 		}
 		for _, name := range claims(f.Name, f.Kind) {
 			m.owners[name] = j.reg
@@ -74,12 +74,15 @@ func (m *merger) add(j *job) error {
 
 // rename gives a family another name, and so the label of a state set that is called
 // like it.
+//
+//go:noinline
 func rename(f *metric.Family, name string) {
 	if f.Kind == metric.StateSet && f.Name != name {
-		for _, p := range f.Points {
-			for i := range p.Labels {
-				if p.Labels[i].Name == f.Name {
-					p.Labels[i].Name = name
+		for i := range f.Points {
+			labels := f.Points[i].Labels
+			for j := range labels {
+				if labels[j].Name == f.Name {
+					labels[j].Name = name
 				}
 			}
 		}
@@ -104,7 +107,7 @@ func (m *merger) check(reg *registration, f *metric.Family) error {
 	}
 	for _, w := range claims(name, f.Kind) {
 		if other := m.owners[w]; other != nil && other != reg && m.families[name] == nil {
-			return fmt.Errorf("ember: %v %q collides with what the collector %T wrote: both write %q", f.Kind, name, other.collector, w)
+			return errorf("ember: %v %q collides with what the collector %T wrote: both write %q", f.Kind, name, other.collector, w)
 		}
 	}
 	return nil
@@ -113,15 +116,19 @@ func (m *merger) check(reg *registration, f *metric.Family) error {
 // checkDescribed refuses a family that is not as its collector described it.
 func checkDescribed(descs []metric.Desc, f *metric.Family) error {
 	if len(descs) == 0 {
-		return fmt.Errorf("ember: %v %q was written, but not described", f.Kind, f.Name)
+		return errorf("ember: %v %q was written, but not described", f.Kind, f.Name)
 	}
 	d := descs[0] // the others agree
 	if err := agree(&familyInfo{name: d.Name, help: d.Help, unit: d.Unit, kind: d.Kind}, f, "its description"); err != nil {
 		return err
 	}
-	for _, p := range f.Points {
-		if !slices.ContainsFunc(descs, func(d metric.Desc) bool { return fits(&d, p.Labels) }) {
-			return fmt.Errorf("ember: %s has not the labels of its description", seriesName(f.Name, string(appendLabels(nil, p.Labels, EscapingUnderscores))))
+	for i := range f.Points {
+		labels, ok := f.Points[i].Labels, false
+		for j := range descs {
+			ok = ok || fits(&descs[j], labels)
+		}
+		if !ok {
+			return errorf("ember: %s has not the labels of its description", seriesName(f.Name, string(appendLabels(nil, labels, EscapingUnderscores))))
 		}
 	}
 	return nil
@@ -133,7 +140,7 @@ func fits(d *metric.Desc, labels []metric.Label) bool {
 		return false
 	}
 	for _, l := range labels {
-		if !slices.Contains(d.ConstLabels, l) && !slices.Contains(d.Labels, l.Name) {
+		if !contains(d.ConstLabels, l) && !slices.Contains(d.Labels, l.Name) {
 			return false
 		}
 	}
@@ -143,11 +150,11 @@ func fits(d *metric.Desc, labels []metric.Label) bool {
 func agree(known *familyInfo, f *metric.Family, source string) error {
 	switch {
 	case known.kind != f.Kind:
-		return fmt.Errorf("ember: %q is %s, but %s according to %s", f.Name, withArticle(f.Kind), withArticle(known.kind), source)
+		return errorf("ember: %q is %s, but %s according to %s", f.Name, withArticle(f.Kind), withArticle(known.kind), source)
 	case known.help != f.Help:
-		return fmt.Errorf("ember: %q has the help %q, but %q according to %s", f.Name, f.Help, known.help, source)
+		return errorf("ember: %q has the help %q, but %q according to %s", f.Name, f.Help, known.help, source)
 	case known.unit != f.Unit:
-		return fmt.Errorf("ember: %q has the unit %q, but %q according to %s", f.Name, f.Unit, known.unit, source)
+		return errorf("ember: %q has the unit %q, but %q according to %s", f.Name, f.Unit, known.unit, source)
 	}
 	return nil
 }

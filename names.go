@@ -94,6 +94,8 @@ func appendLabels(b []byte, labels []metric.Label, e Escaping) []byte {
 }
 
 // classic reports whether every reader knows a name.
+//
+//go:noinline
 func classic(name string, colon bool) bool {
 	for i := range len(name) {
 		if !classicRune(rune(name[i]), i, colon) {

@@ -75,7 +75,7 @@ func (o NativeOpts) define(d *definition) *nativeShape {
 	case factor == 0:
 		factor = defaultNativeFactor
 	case !(factor > 1) || isInf(factor, 1):
-		d.fail(fmt.Errorf("ember: %s: the native Factor (%g) must be a number above 1", d, factor))
+		d.fail(wrong(&d.Desc, "the native Factor (%g) must be a number above 1", factor))
 		factor = defaultNativeFactor
 	}
 	s.scale.Schema = native.SchemaOf(factor)
@@ -86,17 +86,17 @@ func (o NativeOpts) define(d *definition) *nativeShape {
 		s.scale.ZeroThreshold = o.ZeroThreshold
 	case o.ZeroThreshold < 0: // zero alone
 	default:
-		d.fail(fmt.Errorf("ember: %s: the native ZeroThreshold (%g) must be a number", d, o.ZeroThreshold))
+		d.fail(wrong(&d.Desc, "the native ZeroThreshold (%g) must be a number", o.ZeroThreshold))
 	}
 	if o.MaxBuckets == 0 {
 		s.maxBuckets = defaultMaxBuckets
 	}
 	if !(o.MaxZeroThreshold >= 0) || isInf(o.MaxZeroThreshold, 1) || o.MaxZeroThreshold > 0 && o.MaxZeroThreshold < s.scale.ZeroThreshold {
-		d.fail(fmt.Errorf("ember: %s: the native MaxZeroThreshold (%g) must be a number, at least the ZeroThreshold (%g)", d, o.MaxZeroThreshold, s.scale.ZeroThreshold))
+		d.fail(wrong(&d.Desc, "the native MaxZeroThreshold (%g) must be a number, at least the ZeroThreshold (%g)", o.MaxZeroThreshold, s.scale.ZeroThreshold))
 		s.maxZeroThreshold = 0
 	}
 	if o.ResetAfter < 0 {
-		d.fail(fmt.Errorf("ember: %s: the native ResetAfter (%v) must not be negative", d, o.ResetAfter))
+		d.fail(wrong(&d.Desc, "the native ResetAfter (%v) must not be negative", o.ResetAfter))
 		s.resetAfter = 0
 	}
 	return s

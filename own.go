@@ -4,7 +4,7 @@ package ember
 
 import (
 	"errors"
-	"fmt"
+	"sort"
 
 	"github.com/embermetrics/ember/metric"
 )
@@ -37,12 +37,12 @@ func (r *Registry) failed(j *job) error {
 	r.mu.Unlock()
 	if news {
 		attrs := []any{"collector", j.name, "error", text}
-		if p := (*panicError)(nil); errors.As(j.err, &p) {
+		if p, ok := errors.AsType[*panicError](j.err); ok {
 			attrs = append(attrs, "stack", string(p.stack))
 		}
 		r.log().Error("ember: collector failed; series are missing from the scrape", attrs...)
 	}
-	return fmt.Errorf("ember: collector %s: %w", j.name, j.err)
+	return errorf("ember: collector %s: %w", j.name, j.err)
 }
 
 // tally holds points of one of these families, by their labels as written.
@@ -120,8 +120,8 @@ func (r *Registry) own(q request) []*scrapeFamily {
 		for _, p := range own.points {
 			points = append(points, *p)
 		}
-		sortPoints(points)
-		all = append(all, &scrapeFamily{own.info, []scrapePart{{info: &partInfo{}, points: points}}})
+		sort.Sort((*pointsByText)(&points))
+		all = append(all, collected(own.info, points))
 	}
 	return all
 }

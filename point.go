@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -87,7 +86,12 @@ func (p *point) forget() {
 	}
 	if p.Native != nil {
 		n := *p.Native
-		n.Exemplars = slices.DeleteFunc(slices.Clone(n.Exemplars), func(x metric.Exemplar) bool { return !valid(&x) })
+		n.Exemplars = nil
+		for i := range p.Native.Exemplars {
+			if x := &p.Native.Exemplars[i]; valid(x) {
+				n.Exemplars = append(n.Exemplars, *x)
+			}
+		}
 		p.Native = &n
 	}
 }
@@ -188,7 +192,7 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 		}
 		if len(shared) > 0 || f.Kind == metric.StateSet { // else they were checked before
 			p.Labels = append(slices.Clip(shared), p.Labels...)
-			if err := checkLabelNames(&metric.Desc{Name: f.Name, Kind: f.Kind}, labelNames(&metric.Desc{ConstLabels: p.Labels})); err != nil {
+			if err := checkLabelNames(&metric.Desc{Name: f.Name, Kind: f.Kind}, namesOf(p.Labels)); err != nil {
 				return nil, err
 			}
 		}
@@ -203,10 +207,10 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 		points[i].text = all[start:end]
 		start = end
 	}
-	sortPoints(points)
+	sort.Sort((*pointsByText)(&points))
 	for i := 1; i < len(points); i++ {
 		if points[i].text == points[i-1].text {
-			return nil, fmt.Errorf("ember: %s was written twice", seriesName(f.Name, points[i].text))
+			return nil, errorf("ember: %s was written twice", seriesName(f.Name, points[i].text))
 		}
 	}
 	return points, checkEmptyValues(f, points)
@@ -215,15 +219,25 @@ func render(f *metric.Family, shared []metric.Label, e Escaping, lost *losses) (
 // checkEmptyValues refuses points that differ in nothing but labels without a value:
 // to readers such labels are not there.
 func checkEmptyValues(f *metric.Family, points []point) error {
-	empty := func(l metric.Label) bool { return l.Value == "" }
-	if !slices.ContainsFunc(points, func(p point) bool { return slices.ContainsFunc(p.Labels, empty) }) {
+	some := false
+	for i := range points {
+		some = some || slices.ContainsFunc(points[i].Labels, func(l metric.Label) bool { return l.Value == "" })
+	}
+	if !some {
 		return nil
 	}
 	seen := make(map[string]string, len(points)) // the text by the text without those labels
-	for _, p := range points {
-		text := string(appendLabels(nil, slices.DeleteFunc(slices.Clone(p.Labels), empty), EscapingUnderscores))
+	for i := range points {
+		p := &points[i]
+		var labels []metric.Label
+		for _, l := range p.Labels {
+			if l.Value != "" {
+				labels = append(labels, l)
+			}
+		}
+		text := string(appendLabels(nil, labels, EscapingUnderscores))
 		if other, ok := seen[text]; ok {
-			return fmt.Errorf("ember: %s and %s are one series: a label without a value is none", seriesName(f.Name, other), seriesName(f.Name, p.text))
+			return errorf("ember: %s and %s are one series: a label without a value is none", seriesName(f.Name, other), seriesName(f.Name, p.text))
 		}
 		seen[text] = p.text
 	}
@@ -233,16 +247,12 @@ func checkEmptyValues(f *metric.Family, points []point) error {
 // tidy returns labels by name, with valid values. The one called last, if it is there,
 // is the last: so the states of one thing stand together.
 func tidy(labels []metric.Label, last string) []metric.Label {
-	less := func(i, j int) bool {
-		a, b := labels[i].Name, labels[j].Name
-		if a == last || b == last {
-			return b == last && a != last
+	if len(labels) > 1 {
+		if l := (&labelsByName{labels, last}); !sort.IsSorted(l) {
+			l.list = slices.Clone(labels)
+			sort.Sort(l)
+			labels = l.list
 		}
-		return a < b
-	}
-	if !sort.SliceIsSorted(labels, less) {
-		labels = slices.Clone(labels)
-		sort.Slice(labels, less)
 	}
 	for i, l := range labels {
 		if valid := strings.ToValidUTF8(l.Value, "\uFFFD"); valid != l.Value {
@@ -260,10 +270,4 @@ func stateLabel(name string, kind metric.Kind) string {
 		return name
 	}
 	return ""
-}
-
-// sortPoints sorts by labels. Here as elsewhere package sort is used rather than
-// package slices, whose code a binary holds once for each type that is sorted.
-func sortPoints(points []point) {
-	sort.Slice(points, func(i, j int) bool { return points[i].text < points[j].text })
 }

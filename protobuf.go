@@ -194,6 +194,9 @@ func (e *protobufEncoder) stop(at int) {
 
 func (e *protobufEncoder) text(tag byte, s string) { e.buf = appendField(e.buf, tag, s) }
 
+// appendField is called for what most often is rendered once for all series.
+//
+//go:noinline
 func appendField(b []byte, tag byte, s string) []byte {
 	return append(binary.AppendUvarint(append(b, tag), uint64(len(s))), s...)
 }

@@ -190,7 +190,7 @@ func (r *Registry) register(c Collector) error {
 	}
 	of := untyped(c)
 	if of == nil {
-		return fmt.Errorf("ember: a %T that was not made by a constructor cannot be registered", c)
+		return errorf("ember: a %T that was not made by a constructor cannot be registered", c)
 	}
 	c = of
 	regs, err := r.describe(c)
@@ -241,7 +241,7 @@ func (r *Registry) describe(c Collector) ([]*registration, error) {
 	}
 	if len(descs) == 0 {
 		if !reflect.ValueOf(c).Comparable() {
-			return nil, fmt.Errorf("ember: a collector of type %T cannot be told from others: register a pointer, or describe it", c)
+			return nil, errorf("ember: a collector of type %T cannot be told from others: register a pointer, or describe it", c)
 		}
 		if err := checkDesc(&metric.Desc{Name: r.prefix + "x", ConstLabels: r.labels}); err != nil {
 			return nil, err
@@ -262,12 +262,12 @@ func (r *Registry) describe(c Collector) ([]*registration, error) {
 // checkInstrument returns why an instrument cannot be registered.
 func checkInstrument(i instrument, d *definition) error {
 	if d == nil {
-		return fmt.Errorf("ember: a %T that was not made by a constructor cannot be registered", i)
+		return errorf("ember: a %T that was not made by a constructor cannot be registered", i)
 	}
 	if v, ok := i.(interface{ curried() bool }); ok && v.curried() {
-		return fmt.Errorf("ember: %s is curried: register the vector itself", d)
+		return errorf("ember: %s is curried: register the vector itself", d)
 	} else if !ok && len(d.Labels) > 0 {
-		return fmt.Errorf("ember: %s is a series of a vector: register the vector", d)
+		return errorf("ember: %s is a series of a vector: register the vector", d)
 	}
 	return d.err
 }
@@ -278,7 +278,7 @@ func (r *Registry) registration(c Collector, d metric.Desc, def *definition) (*r
 	if d.Name != "" {
 		d.Name = r.prefix + d.Name
 	}
-	shared := slices.Concat(r.labels, d.ConstLabels)
+	shared := append(slices.Clip(r.labels), d.ConstLabels...)
 	d.ConstLabels = shared
 	if err := checkDesc(&d); err != nil {
 		return nil, err
@@ -416,11 +416,15 @@ func (r *Registry) Unregister(c Collector) bool {
 }
 
 // sameView reports whether two registries add the same prefix and labels.
+//
+//go:noinline
 func (r *Registry) sameView(o *Registry) bool {
 	return r.registryState == o.registryState && r.prefix == o.prefix && slices.Equal(r.labels, o.labels)
 }
 
 // exposes reports whether what is registered through o is exposed by r.
+//
+//go:noinline
 func (r *Registry) exposes(o *Registry) bool {
 	for ; o != nil; o = o.parent {
 		if o.sameView(r) {

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/embermetrics/ember/internal/childmap"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -104,43 +104,56 @@ func rulesError(where string, flaws []string) error {
 	for _, f := range flaws {
 		errs = append(errs, errors.New("ember: "+where+f))
 	}
-	return errors.Join(errs...)
+	return joined(errs)
 }
 
 func newRules(rules []Rule) (*Rules, []string) {
-	r := &Rules{}
+	r := &Rules{slices.Clone(rules)}
 	groups := make(map[string][]int) // by Metric
-	for i := range rules {
-		r.list = append(r.list, rules[i].clone())
+	for i := range r.list {
+		r.list[i].own()
 		groups[rules[i].Metric] = append(groups[rules[i].Metric], i)
 	}
-	var flaws []string
+	var all flawList
 	for i := range r.list {
 		rule := &r.list[i]
 		for _, f := range rule.flaws() {
-			flaws = append(flaws, r.called(i)+": "+f)
+			all.add("%s: %s", r.called(i), f)
 		}
 		if group := groups[rule.Metric]; group[0] == i {
-			flaws = append(flaws, r.contradictions(group)...)
+			all = append(all, r.contradictions(group)...)
 		}
 	}
-	if flaws != nil {
-		return nil, flaws
+	if all != nil {
+		return nil, all
 	}
 	return r, nil
 }
 
-func (r *Rule) clone() Rule {
-	c := *r
-	c.DropLabels = slices.Clone(r.DropLabels)
-	c.RenameLabels = maps.Clone(r.RenameLabels)
-	c.Buckets = slices.Clone(r.Buckets)
-	c.LabelBudgets = maps.Clone(r.LabelBudgets)
-	c.KnownValues = maps.Clone(r.KnownValues)
-	for name, values := range c.KnownValues {
-		c.KnownValues[name] = slices.Clone(values)
+// own replaces what somebody else may change by copies.
+func (r *Rule) own() {
+	r.DropLabels = slices.Clone(r.DropLabels)
+	r.RenameLabels = maps.Clone(r.RenameLabels)
+	r.Buckets = slices.Clone(r.Buckets)
+	r.LabelBudgets = maps.Clone(r.LabelBudgets)
+	r.KnownValues = maps.Clone(r.KnownValues)
+	for name, values := range r.KnownValues {
+		r.KnownValues[name] = slices.Clone(values)
 	}
-	return c
+}
+
+// flawList is what is wrong.
+type flawList []string
+
+//go:noinline
+func (l *flawList) add(format string, args ...any) { *l = append(*l, fmt.Sprintf(format, args...)) }
+
+// both is called for one rule or two.
+func (r *Rules) both(i, j int) string {
+	if i == j {
+		return r.called(i)
+	}
+	return r.called(inOrder(i, j)...)
 }
 
 // called names rules in errors: rule 2 ("x"), or rules 1 ("x") and 3 ("*").
@@ -164,35 +177,36 @@ func (r *Rules) called(places ...int) string {
 }
 
 // flaws returns what is wrong with a rule by itself.
-func (r *Rule) flaws() (flaws []string) {
-	flaw := func(format string, args ...any) { flaws = append(flaws, fmt.Sprintf(format, args...)) }
+func (r *Rule) flaws() (flaws flawList) {
 	switch {
 	case r.Metric == "":
-		flaw("it names no metric")
+		flaws.add("it names no metric")
 	case !utf8.ValidString(r.Metric):
-		flaw("the metric's name is not valid UTF-8")
+		flaws.add("the metric's name is not valid UTF-8")
 	case strings.ContainsAny(r.Metric, unwritable):
-		flaw("the metric's name has a NUL, CR or LF, which no metric has")
+		flaws.add("the metric's name has a NUL, CR or LF, which no metric has")
 	}
 	others := len(r.DropLabels)+len(r.RenameLabels)+len(r.Buckets)+len(r.LabelBudgets)+len(r.KnownValues) > 0 || r.MaxSeries != 0
 	switch {
 	case !r.Drop && !others:
-		flaw("it changes nothing")
+		flaws.add("it changes nothing")
 	case r.Drop && others:
-		flaw("it drops the metric, so there is nothing else to change")
+		flaws.add("it drops the metric, so there is nothing else to change")
 	}
-	for _, name := range r.labels() {
+	names := r.labels()
+	for i, name := range names {
 		switch {
+		case i > 0 && name == names[i-1]:
 		case name == "":
-			flaw("an empty label name")
+			flaws.add("an empty label name")
 		case !utf8.ValidString(name):
-			flaw("the label name %q is not valid UTF-8", name)
+			flaws.add("the label name %q is not valid UTF-8", name)
 		}
 	}
 	for _, name := range sortedKeys(r.RenameLabels) {
 		to := r.RenameLabels[name]
 		if to == name {
-			flaw("it renames the label %q to itself", name)
+			flaws.add("it renames the label %q to itself", name)
 			continue
 		}
 		err := checkLabelName(metric.Histogram, to)
@@ -200,56 +214,37 @@ func (r *Rule) flaws() (flaws []string) {
 			err = checkLabelName(metric.Summary, to)
 		}
 		if err != nil {
-			flaw("it renames the label %q: %v", name, err)
+			flaws.add("it renames the label %q: %v", name, err)
 		}
 	}
 	bounds, err := checkBounds(r.Buckets)
 	switch {
 	case err != nil:
-		flaw("%v", err)
+		flaws.add("%v", err)
 	case len(bounds) == 0 && len(r.Buckets) > 0:
-		flaw("the only bucket is the one for +Inf, which every histogram has")
+		flaws.add("the only bucket is the one for +Inf, which every histogram has")
 	default:
 		r.Buckets = bounds
 	}
-	return append(flaws, r.limitFlaws()...)
-}
-
-func (r *Rule) limitFlaws() (flaws []string) {
-	flaw := func(format string, args ...any) { flaws = append(flaws, fmt.Sprintf(format, args...)) }
+	limits := limits{budgets: r.LabelBudgets, known: r.KnownValues}
 	for _, name := range sortedKeys(r.LabelBudgets) {
-		if n := r.LabelBudgets[name]; n < 1 {
-			flaw("the budget of label %q (%d) must be positive", name, n)
-		}
+		limits.flaws(name, &flaws)
 	}
 	for _, name := range sortedKeys(r.KnownValues) {
-		known := r.KnownValues[name]
-		budget, limited := r.LabelBudgets[name]
-		switch {
-		case !limited:
-			flaw("label %q has known values, but no budget", name)
-		case len(known) > budget && budget > 0:
-			flaw("label %q has %d known values, but a budget of %d", name, len(known), budget)
-		}
-		for i, v := range known {
-			if childmap.Valid(v) != v {
-				flaw("the known value %.64q of label %q is not valid UTF-8", v, name)
-			} else if slices.Contains(known[:i], v) {
-				flaw("the known value %q of label %q stands twice", v, name)
-			}
+		if _, limited := r.LabelBudgets[name]; !limited {
+			flaws.add(unlimited, name)
+			limits.flaws(name, &flaws)
 		}
 	}
 	return flaws
 }
 
-// sortedKeys returns the keys of m in order. A call of it is less code than the iterators of
-// package maps.
-//
-//go:noinline
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// sortedKeys returns the keys of m, which are strings, in order. It is not generic, for then
+// it would be there for each type of map, and less code than the iterators of package maps.
+func sortedKeys(m any) []string {
+	var keys []string
+	for all := reflect.ValueOf(m).MapRange(); all.Next(); {
+		keys = append(keys, all.Key().String())
 	}
 	sort.Strings(keys)
 	return keys
@@ -257,25 +252,27 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // labels returns all label names that the rule is about, as declared, in order.
 func (r *Rule) labels() []string {
-	names := slices.Concat(r.DropLabels, sortedKeys(r.RenameLabels), sortedKeys(r.LabelBudgets), sortedKeys(r.KnownValues))
+	names := slices.Clone(r.DropLabels)
+	for _, m := range []any{r.RenameLabels, r.LabelBudgets, r.KnownValues} {
+		names = append(names, sortedKeys(m)...)
+	}
 	sort.Strings(names)
-	return slices.Compact(names)
+	return names
 }
 
 // contradictions returns in what rules for the same Metric contradict themselves or each
 // other.
-func (r *Rules) contradictions(group []int) (flaws []string) {
+func (r *Rules) contradictions(group []int) (flaws flawList) {
 	var all said
 	for _, i := range group {
 		all.add(i, &r.list[i])
 	}
-	flaw := func(places []int, format string, args ...any) {
-		sort.Ints(places)
-		flaws = append(flaws, r.called(slices.Compact(places)...)+": "+fmt.Sprintf(format, args...))
+	flaw := func(i, j int, format string, args ...any) {
+		flaws.add("%s: %s", r.both(i, j), fmt.Sprintf(format, args...))
 	}
-	once := func(places []int, what string) {
+	once := func(places []int, what string, label ...any) {
 		if len(places) > 1 {
-			flaw(places[:2], "both set %s", what)
+			flaw(places[0], places[1], "both set "+what, label...)
 		}
 	}
 	once(all.drop, "drop")
@@ -284,25 +281,25 @@ func (r *Rules) contradictions(group []int) (flaws []string) {
 	for _, i := range all.drop {
 		for _, j := range group {
 			if !r.list[j].Drop {
-				flaw([]int{i, j}, "the one drops the metric, so there is nothing for the other to change")
+				flaw(i, j, "the one drops the metric, so there is nothing for the other to change")
 			}
 		}
 	}
 	renamed := make(map[string]string) // by the new name
 	for _, name := range sortedKeys(all.labels) {
 		l := all.labels[name]
-		once(l.rename, aName(name))
-		once(l.budget, aBudget(name))
+		once(l.rename, aName, name)
+		once(l.budget, aBudget, name)
 		if len(l.drop) > 0 && len(l.rename) > 0 {
-			flaw([]int{l.drop[0], l.rename[0]}, "the label %q is both dropped and renamed", name)
+			flaw(l.drop[0], l.rename[0], "the label %q is both dropped and renamed", name)
 		}
 		if len(l.drop) > 0 && len(l.budget) > 0 {
-			flaw([]int{l.drop[0], l.budget[0]}, "the label %q is both dropped and given a budget", name)
+			flaw(l.drop[0], l.budget[0], "the label %q is both dropped and given a budget", name)
 		}
 		for _, i := range l.rename {
 			to := r.list[i].RenameLabels[name]
 			if other, ok := renamed[to]; ok && other != name {
-				flaw([]int{all.labels[other].rename[0], i}, "the labels %q and %q would both be %q", other, name, to)
+				flaw(all.labels[other].rename[0], i, "the labels %q and %q would both be %q", other, name, to)
 			}
 			renamed[to] = name
 		}
@@ -310,5 +307,8 @@ func (r *Rules) contradictions(group []int) (flaws []string) {
 	return flaws
 }
 
-func aName(label string) string   { return fmt.Sprintf("a name for the label %q", label) }
-func aBudget(label string) string { return fmt.Sprintf("a budget for the label %q", label) }
+// What rules set of a label.
+const (
+	aName   = "a name for the label %q"
+	aBudget = "a budget for the label %q"
+)

@@ -274,7 +274,7 @@ func disjoint(a, b *partInfo) bool {
 		if l.Value == "" || slices.Contains(b.labels, l.Name) {
 			continue
 		}
-		if !slices.Contains(b.shared, l) {
+		if !contains(b.shared, l) {
 			return true
 		}
 	}

@@ -69,8 +69,7 @@ func (s *registryState) rule(g *ruling) {
 	g.fits, g.known, g.written = make(map[fit]bool), make(map[string]bool), make(map[string]bool)
 	s.ruling = g
 	if g.misread != nil {
-		s.unsaid = append(s.unsaid, logLine{slog.LevelError, "ember: the rules are not heeded", []any{"error", g.misread.Error()}})
-		s.saying.Store(true)
+		s.note(slog.LevelError, "ember: the rules are not heeded", "error", g.misread.Error())
 		return
 	}
 	for _, f := range ownFamilies {
@@ -108,6 +107,14 @@ type logLine struct {
 	attrs []any
 }
 
+// note leaves a line to say. mu is held.
+//
+//go:noinline
+func (s *registryState) note(level slog.Level, text string, attrs ...any) {
+	s.unsaid = append(s.unsaid, logLine{level, text, attrs})
+	s.saying.Store(true)
+}
+
 // say logs what there is to say.
 func (s *registryState) say() {
 	if !s.saying.Load() {
@@ -135,8 +142,7 @@ func (s *registryState) refuse(f refusal) {
 	}
 	g.known[f.text()] = true
 	g.refused = append(g.refused, f)
-	s.unsaid = append(s.unsaid, logLine{slog.LevelError, "ember: rules not applied; the metric stays as it was declared", []any{"rules", f.rules, "metric", f.metric, "reason", f.why}})
-	s.saying.Store(true)
+	s.note(slog.LevelError, "ember: rules not applied; the metric stays as it was declared", "rules", f.rules, "metric", f.metric, "reason", f.why)
 }
 
 // dropsWritten reports whether a family is dropped that a collector writes without having
@@ -206,7 +212,7 @@ func (r *Registry) CheckRules() error {
 	for _, text := range g.idle() {
 		errs = append(errs, errors.New("ember: "+text))
 	}
-	return errors.Join(errs...)
+	return joined(errs)
 }
 
 // idle returns which rules were for nothing so far.
@@ -271,7 +277,6 @@ func (s *registryState) sayIdle() {
 	}
 	g.said = true
 	for _, text := range g.idle() {
-		s.unsaid = append(s.unsaid, logLine{slog.LevelWarn, "ember: rule without effect", []any{"reason", text}})
-		s.saying.Store(true)
+		s.note(slog.LevelWarn, "ember: rule without effect", "reason", text)
 	}
 }

@@ -45,9 +45,9 @@ func readJSON(text string) ([]Rule, error) {
 	case r.flaw == "":
 		return rules, nil
 	case len(rules) == 0:
-		return nil, fmt.Errorf("line %d: %s", r.line, r.flaw)
+		return nil, errorf("line %d: %s", r.line, r.flaw)
 	}
-	return nil, fmt.Errorf("rule %d, line %d: %s", len(rules), r.line, r.flaw)
+	return nil, errorf("rule %d, line %d: %s", len(rules), r.line, r.flaw)
 }
 
 func (r *jsonReader) rule(rule *Rule) {

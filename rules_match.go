@@ -65,33 +65,41 @@ func (s *said) add(i int, r *Rule) {
 	if r.MaxSeries != 0 {
 		s.maxSeries = append(s.maxSeries, i)
 	}
-	of := func(name string) *saidOfLabel {
-		l := s.labels[name]
-		if l == nil {
-			if s.labels == nil {
-				s.labels = make(map[string]*saidOfLabel)
-			}
-			l = new(saidOfLabel)
-			s.labels[name] = l
-		}
-		return l
-	}
 	for _, name := range r.DropLabels {
-		of(name).drop = append(of(name).drop, i)
+		l := s.label(name)
+		l.drop = append(l.drop, i)
 	}
 	for name := range r.RenameLabels {
-		of(name).rename = append(of(name).rename, i)
+		l := s.label(name)
+		l.rename = append(l.rename, i)
 	}
 	for name := range r.LabelBudgets {
-		of(name).budget = append(of(name).budget, i)
+		l := s.label(name)
+		l.budget = append(l.budget, i)
 	}
 }
 
-func (s *said) ofLabel(name string) saidOfLabel {
-	if l := s.labels[name]; l != nil {
-		return *l
+// label returns what is said of a label, for more to be added.
+//
+//go:noinline
+func (s *said) label(name string) *saidOfLabel {
+	if s.labels == nil {
+		s.labels = make(map[string]*saidOfLabel)
 	}
-	return saidOfLabel{}
+	l := s.labels[name]
+	if l == nil {
+		l = new(saidOfLabel)
+		s.labels[name] = l
+	}
+	return l
+}
+
+// ofLabel returns what is said of a label.
+func (s *said) ofLabel(name string) *saidOfLabel {
+	if l := s.labels[name]; l != nil {
+		return l
+	}
+	return new(saidOfLabel)
 }
 
 // clash is two rules that contradict each other on a metric.
@@ -106,12 +114,12 @@ func (o *orders) drops() bool {
 }
 
 // pick returns which rule says something, -1 if none does.
-func pick(exact, others []int, what string) (int, *clash) {
+func pick(exact, others []int, what string, label ...any) (int, *clash) {
 	switch {
 	case len(exact) > 0:
 		return exact[0], nil
 	case len(others) > 1:
-		return -1, &clash{others[:2], "both set " + what}
+		return -1, &clash{others[:2], fmt.Sprintf("both set "+what, label...)}
 	case len(others) == 1:
 		return others[0], nil
 	}
@@ -139,10 +147,10 @@ func (o *orders) label(name string) (drop bool, rename, budget int, c *clash) {
 	case len(p.drop) > 0:
 		return true, -1, -1, nil
 	}
-	if rename, c = pick(e.rename, p.rename, aName(name)); c != nil {
+	if rename, c = pick(e.rename, p.rename, aName, name); c != nil {
 		return false, -1, -1, c
 	}
-	budget, c = pick(e.budget, p.budget, aBudget(name))
+	budget, c = pick(e.budget, p.budget, aBudget, name)
 	return false, rename, budget, c
 }
 
@@ -191,7 +199,7 @@ const (
 
 // asks returns all that a metric must have for the whole of a rule.
 func (r *Rule) asks() (all []ask) {
-	for _, name := range slices.Concat(r.DropLabels, sortedKeys(r.RenameLabels)) {
+	for _, name := range append(slices.Clip(r.DropLabels), sortedKeys(r.RenameLabels)...) {
 		all = append(all, ask{aLabel, name})
 	}
 	if len(r.Buckets) > 0 {

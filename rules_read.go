@@ -30,7 +30,7 @@ func ReadRules(file string) (*Rules, error) {
 func readRules(where, file string) (*Rules, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("ember: %s%w", where, err)
+		return nil, errorf("ember: %s%w", where, err)
 	}
 	return parseRules(where, text)
 }
@@ -73,7 +73,7 @@ func (r *Rules) MarshalJSON() ([]byte, error) {
 func parseRules(where string, text []byte) (*Rules, error) {
 	rules, err := readJSON(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("ember: %s%w", where, err)
+		return nil, errorf("ember: %s%w", where, err)
 	}
 	r, flaws := newRules(rules)
 	return r, rulesError(where, flaws)

@@ -3,7 +3,6 @@
 package ember
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -32,6 +31,8 @@ var sampleNamesOf = [...]sampleNames{
 // baseOf returns what OpenMetrics calls a family: without the suffix that only its
 // samples have there. A family of a kind that wants a suffix and does not have it is of
 // another kind there, and ok is false.
+//
+//go:noinline
 func baseOf(name string, kind metric.Kind) (base string, ok bool) {
 	cut := sampleNamesOf[kind].cut
 	if base, ok = strings.CutSuffix(name, cut); ok && base != "" {
@@ -42,6 +43,8 @@ func baseOf(name string, kind metric.Kind) (base string, ok bool) {
 
 // samples returns the names of a family and of the samples that it cannot do without
 // in some format.
+//
+//go:noinline
 func samples(name string, kind metric.Kind) []string {
 	names := []string{name}
 	for _, suffix := range sampleNamesOf[kind].suffixes {
@@ -91,7 +94,7 @@ func (s siblings) add(name string, kind metric.Kind) error {
 	for _, spelled := range spellings(name) {
 		for _, w := range samples(spelled, kind) {
 			if other, ok := s[w]; ok && other != name {
-				return fmt.Errorf("ember: %v %q collides with %q of the same collector: both write %q", kind, name, other, w)
+				return errorf("ember: %v %q collides with %q of the same collector: both write %q", kind, name, other, w)
 			}
 			s[w] = name
 		}

@@ -5,7 +5,6 @@ package ember
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sort"
 
@@ -22,6 +21,13 @@ type scrape struct {
 type scrapeFamily struct {
 	*familyInfo
 	parts []scrapePart
+}
+
+// collected returns a family that collectors have written.
+//
+//go:noinline
+func collected(info *familyInfo, points []point) *scrapeFamily {
+	return &scrapeFamily{info, []scrapePart{{info: &partInfo{}, points: points}}}
 }
 
 // scrapePart is the series of one instrument, or all points that collectors have
@@ -64,7 +70,7 @@ func (p *scrapePart) write(e encoder, kind metric.Kind) {
 		q := &p.points[i]
 		switch {
 		case snapshot != nil:
-			snapshot.add(q.Point)
+			snapshot.add(&q.Point)
 		case e.failed():
 			return
 		case kind == metric.Histogram, kind == metric.GaugeHistogram:
@@ -87,14 +93,18 @@ func (p *scrapePart) write(e encoder, kind metric.Kind) {
 	}
 }
 
-// prepare collects what g exposes.
-func prepare(ctx context.Context, g Gatherer, q request) *scrape {
-	if p, ok := g.(interface {
-		prepare(ctx context.Context, q request) *scrape
-	}); ok {
-		return p.prepare(ctx, q)
+// preparer collects what is exposed.
+type preparer interface {
+	prepare(ctx context.Context, q request) *scrape
+}
+
+// preparerOf returns g as what it is, or with what it takes to expose a gatherer that is
+// not Ember's: programs without one do not link that.
+func preparerOf(g Gatherer) preparer {
+	if p, ok := g.(preparer); ok {
+		return p
 	}
-	return prepareForeign(g, q)
+	return foreign{g}
 }
 
 // prepare calls r's collectors and functions, checks what they wrote and puts it
@@ -133,7 +143,7 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 	jobs := collect(ctx, regs)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		// Nobody waits for the result, and no collector is to blame.
-		return &scrape{err: fmt.Errorf("ember: the scrape was given up: %w", context.Cause(ctx))}
+		return &scrape{err: errorf("ember: the scrape was given up: %w", context.Cause(ctx))}
 	}
 	if len(jobs) > 0 {
 		all, failures = r.merge(q, jobs, instruments)
@@ -145,8 +155,8 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 		}
 	}
 	r.say()
-	sortFamilies(all)
-	return &scrape{families: all, err: errors.Join(failures...)}
+	sort.Sort((*scrapedByName)(&all))
+	return &scrape{families: all, err: joined(failures)}
 }
 
 // merge gives the instruments the values of their functions, and puts the families that
@@ -175,8 +185,4 @@ func (r *Registry) merge(q request, jobs []*job, instruments []*scrapeFamily) (a
 		all = append(all, f)
 	}
 	return all, failures
-}
-
-func sortFamilies(all []*scrapeFamily) {
-	sort.Slice(all, func(i, j int) bool { return all[i].written() < all[j].written() })
 }

@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"unicode/utf8"
@@ -59,20 +58,20 @@ func NewStateSet(opts StateSetOpts, states ...string) *StateSet {
 		s.def.fail(err)
 		s.states = nil
 	}
-	s.def.differ(fmt.Sprintf("states %q", s.states))
+	s.def.differ("states %q", s.states)
 	return s
 }
 
 func checkStates(d *definition, sorted []string) error {
 	if n := len(sorted); n == 0 || n > maxStates {
-		return fmt.Errorf("ember: %s has %d states; there must be between 1 and %d", d, n, maxStates)
+		return errorf("ember: %s has %d states; there must be between 1 and %d", d, n, maxStates)
 	}
 	for i, state := range sorted {
 		switch {
 		case !utf8.ValidString(state):
-			return fmt.Errorf("ember: %s: the state %q is not valid UTF-8", d, state)
+			return wrong(&d.Desc, "the state %q is not valid UTF-8", state)
 		case i > 0 && state == sorted[i-1]:
-			return fmt.Errorf("ember: %s: the state %q stands twice", d, state)
+			return wrong(&d.Desc, "the state %q stands twice", state)
 		}
 	}
 	return nil

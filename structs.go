@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -31,11 +30,11 @@ func (v *structs) init(of *view, whole Collector, l *structlabels.Layout) {
 func (v *structs) check() {
 	err := v.layout.Err()
 	if err == nil && len(v.layout.Names()) == 0 {
-		err = fmt.Errorf("the labels' type %v has no fields", v.layout.Type())
+		err = errorf("the labels' type %v has no fields", v.layout.Type())
 	}
 	if err != nil {
 		// This is why, whatever else is wrong with the labels.
-		v.view.def.err = fmt.Errorf("ember: %s: %w", v.view.def, err)
+		v.view.def.err = wrong(&v.view.def.Desc, "%w", err)
 	}
 }
 
@@ -156,7 +155,7 @@ func (c *structs) initCurried(v *structs, s structlabels.Struct, fixed, rest ref
 	known, free := structlabels.Of(fixed), structlabels.Of(rest)
 	for _, l := range []*structlabels.Layout{known, free} {
 		if err := l.Err(); err != nil {
-			return fmt.Errorf("ember: %s: %w", v.view.def, err)
+			return wrong(&v.view.def.Desc, "%w", err)
 		}
 	}
 	labels := make(Labels)
@@ -170,15 +169,15 @@ func (c *structs) initCurried(v *structs, s structlabels.Struct, fixed, rest ref
 	left := curried.freeLabels()
 	for _, name := range free.Names() {
 		if slices.Contains(known.Names(), name) {
-			return fmt.Errorf("ember: %s: label %q is both in %v and in %v", v.view.def, name, fixed, rest)
+			return wrong(&v.view.def.Desc, "label %q is both in %v and in %v", name, fixed, rest)
 		}
 		if !slices.Contains(left, name) {
-			return fmt.Errorf("ember: %s has no label %q for %v; left are %q", v.view.def, name, rest, left)
+			return errorf("ember: %s has no label %q for %v; left are %q", v.view.def, name, rest, left)
 		}
 	}
 	for _, name := range left {
 		if !slices.Contains(free.Names(), name) {
-			return fmt.Errorf("ember: %s: label %q is neither in %v nor in %v", v.view.def, name, fixed, rest)
+			return wrong(&v.view.def.Desc, "label %q is neither in %v nor in %v", name, fixed, rest)
 		}
 	}
 	if curried.fixed == nil { // for an order of the labels of its own

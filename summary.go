@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -91,7 +90,7 @@ func (o SummaryOpts) define(labels []string) *summaryShape {
 	case age == 0:
 		age = defaultMaxAge
 	case age < 0:
-		d.fail(fmt.Errorf("ember: %s: MaxAge (%v) must be positive", d, age))
+		d.fail(wrong(&d.Desc, "MaxAge (%v) must be positive", age))
 		age = defaultMaxAge
 	}
 	s.periods = o.AgeBuckets
@@ -99,12 +98,12 @@ func (o SummaryOpts) define(labels []string) *summaryShape {
 	case s.periods == 0:
 		s.periods = defaultAgeBuckets
 	case s.periods < 0 || s.periods > maxAgeBuckets:
-		d.fail(fmt.Errorf("ember: %s: AgeBuckets (%d) must be between 1 and %d", d, s.periods, maxAgeBuckets))
+		d.fail(wrong(&d.Desc, "AgeBuckets (%d) must be between 1 and %d", s.periods, maxAgeBuckets))
 		s.periods = defaultAgeBuckets
 	}
 	s.period = max(age/time.Duration(s.periods), 1)
 	s.labels = newNumberLabels("quantile", s.quantiles)
-	d.differ(fmt.Sprint("quantiles ", s.quantiles, " over ", age, " in ", s.periods))
+	d.differ("quantiles %v over %v in %v", s.quantiles, age, s.periods)
 	return s
 }
 

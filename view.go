@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -169,7 +168,7 @@ func (v *view) callbacks() []calledSeries {
 	for c, f := range v.funcs {
 		list = append(list, calledSeries{labels: c.Text(), call: f})
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].labels < list[j].labels })
+	sort.Sort((*callsByLabels)(&list))
 	return list
 }
 
@@ -264,10 +263,10 @@ func (v *view) curry(labels Labels) (view, error) {
 	for _, l := range labels.sorted() {
 		i := slices.Index(v.def.Labels, l.Name)
 		if i < 0 {
-			return c, fmt.Errorf("ember: %s has no label %q to curry; its labels are %q", v.def, l.Name, v.def.Labels)
+			return c, errorf("ember: %s has no label %q to curry; its labels are %q", v.def, l.Name, v.def.Labels)
 		}
 		if c.fixed[i] != nil {
-			return c, fmt.Errorf("ember: %s: label %q is curried already, with %q; it cannot become %q", v.def, l.Name, *c.fixed[i], l.Value)
+			return c, wrong(&v.def.Desc, "label %q is curried already, with %q; it cannot become %q", l.Name, *c.fixed[i], l.Value)
 		}
 		value := v.children.Normal(i, l.Value)
 		c.fixed[i] = &value
@@ -321,7 +320,7 @@ func (v *view) countError(values []string) error {
 	for i, value := range values {
 		got[i] = strings.Clone(value)
 	}
-	return fmt.Errorf("ember: %s takes %d values, for %q, but got %d: %q", v.def, v.free, v.freeLabels(), len(got), got)
+	return errorf("ember: %s takes %d values, for %q, but got %d: %q", v.def, v.free, v.freeLabels(), len(got), got)
 }
 
 func (v *view) labelsError(labels Labels) error {
@@ -330,5 +329,5 @@ func (v *view) labelsError(labels Labels) error {
 		got = append(got, strings.Clone(name))
 	}
 	slices.Sort(got)
-	return fmt.Errorf("ember: %s takes values for %q, but got %q", v.def, v.freeLabels(), got)
+	return errorf("ember: %s takes values for %q, but got %q", v.def, v.freeLabels(), got)
 }

@@ -111,12 +111,15 @@ func (b *runtimeBuilder) addMetric(d *metrics.Description, desc metric.Desc) {
 	b.add(f)
 }
 
+//go:noinline
 func (b *runtimeBuilder) add(f runtimeFamily) {
 	b.names[f.desc.Name] = true
 	b.families = append(b.families, f)
 }
 
 // sample returns the index of the sample called name, which it adds if needed.
+//
+//go:noinline
 func (b *runtimeBuilder) sample(name string) int {
 	i, ok := b.indexes[name]
 	if !ok {

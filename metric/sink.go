@@ -22,29 +22,31 @@ type Sink struct {
 
 // Counter writes one counter series: a total that only grows.
 func (s *Sink) Counter(name, help string, value float64, labels ...Label) {
-	s.add(name, help, "", Counter, Point{Value: value}, nil, labels)
+	s.add(name, help, "", Counter, &Point{Value: value}, nil, labels)
 }
 
 // Gauge writes one gauge series.
 func (s *Sink) Gauge(name, help string, value float64, labels ...Label) {
-	s.add(name, help, "", Gauge, Point{Value: value}, nil, labels)
+	s.add(name, help, "", Gauge, &Point{Value: value}, nil, labels)
 }
 
 // Add writes one series of any kind: the way to write histograms and summaries,
 // and units. The series carries the description's ConstLabels and the point's
 // Labels. The point's slices are kept until the scrape ends and must not change
 // before that.
+//
+//go:noinline
 func (s *Sink) Add(d *Desc, p Point) {
-	s.add(d.Name, d.Help, d.Unit, d.Kind, p, d.ConstLabels, p.Labels)
+	s.add(d.Name, d.Help, d.Unit, d.Kind, &p, d.ConstLabels, p.Labels)
 }
 
-func (s *Sink) add(name, help, unit string, kind Kind, p Point, constant, labels []Label) {
+func (s *Sink) add(name, help, unit string, kind Kind, p *Point, constant, labels []Label) {
 	f := s.family(name, help, unit, kind)
 	if f == nil {
 		return
 	}
 	p.Labels = s.keep(constant, labels)
-	f.Points = append(f.Points, p)
+	f.Points = append(f.Points, *p)
 }
 
 // family returns the family called name, or nil after noting that it was

@@ -47,6 +47,8 @@ func New(s Scale) *Buckets {
 
 // Reset empties b and sets its scale, of which what is out of range is clipped.
 // Memory is kept unless it is much.
+//
+//go:noinline
 func (b *Buckets) Reset(s Scale) {
 	b.scale = Scale{min(max(s.Schema, MinSchema), MaxSchema), max(s.ZeroThreshold, 0)}
 	b.Zero = 0

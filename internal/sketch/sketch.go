@@ -17,7 +17,6 @@ package sketch
 
 import (
 	"math"
-	"slices"
 )
 
 // MaxError is the largest relative error of an estimate: half a bin's width over
@@ -94,7 +93,9 @@ func (s *Sketch) search(number int) int {
 		}
 	}
 	if low == len(s.pages) || s.pages[low].number != number {
-		s.pages = slices.Insert(s.pages, low, page{number, new([pageBins]uint32)})
+		s.pages = append(s.pages, page{})
+		copy(s.pages[low+1:], s.pages[low:])
+		s.pages[low] = page{number, new([pageBins]uint32)}
 	}
 	s.offset = number - low
 	return low
