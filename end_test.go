@@ -97,9 +97,9 @@ func testIdleAfter(t *testing.T, name string) {
 	update := k.update("x")
 	other := k.update("y")
 	has("x", 0)
-	time.Sleep(time.Minute - 1)
+	time.Sleep(time.Minute - time.Nanosecond)
 	has("x", 0)
-	time.Sleep(1)
+	time.Sleep(time.Nanosecond)
 	hasNot("x") // which was there from the beginning, and a minute ago
 
 	// What comes through the instrument begins a new series.
@@ -108,14 +108,14 @@ func testIdleAfter(t *testing.T, name string) {
 	time.Sleep(30 * time.Second)
 	update()
 	has("x", 2)
-	time.Sleep(time.Minute - 1)
+	time.Sleep(time.Minute - time.Nanosecond)
 	has("x", 2)
 	update() // through what ended twice by now, though it never was idle
-	time.Sleep(1)
+	time.Sleep(time.Nanosecond)
 	has("x", 3)
-	time.Sleep(time.Minute - 1)
+	time.Sleep(time.Minute - time.Nanosecond)
 	has("x", 3)
-	time.Sleep(1)
+	time.Sleep(time.Nanosecond)
 	hasNot("x")
 
 	// And what comes through a new one does so too, both together.
