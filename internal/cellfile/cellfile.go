@@ -44,7 +44,7 @@ import (
 
 // Limits bound what one file may hold. Zero means the default.
 type Limits struct {
-	Bytes   int64 // the size of the file; 256 MiB; at least 64 KiB and at most 4 GiB
+	Bytes   int64 // the size of the file; 256 MiB; at least 64 KiB and at most 1 GiB
 	Records int   // retired ones included, for their space is not used again; 1,048,576
 }
 
@@ -58,7 +58,7 @@ func (l Limits) checked() (Limits, error) {
 	l.Bytes = cmp.Or(l.Bytes, defaultBytes)
 	l.Records = cmp.Or(l.Records, defaultRecords)
 	if least := int64(granule()); l.Bytes < least || l.Bytes > maxFileSize {
-		return l, fmt.Errorf("ember: cell file: limit of %d bytes must be between %d and %d", l.Bytes, least, int64(maxFileSize))
+		return l, fmt.Errorf("ember: cell file: limit of %d bytes must be between %d and %d", l.Bytes, least, maxFileSize)
 	}
 	if l.Records < 0 {
 		return l, fmt.Errorf("ember: cell file: limit of %d records must be above 0", l.Records)

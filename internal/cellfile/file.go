@@ -41,6 +41,7 @@ type File struct {
 type knownBool struct{ value, known bool }
 
 // Record is a record of a file. Whoever holds it may update its words, atomically.
+// The zero Record has no words and must not be retired.
 type Record struct {
 	Words []uint64 // zero at first; never move
 	state *uint32
@@ -56,7 +57,7 @@ const (
 )
 
 // Create makes a file in the directory, under a name that was never used before. The
-// directory is made if it is missing; it must belong to the effective user and be
+// directory is made if it is missing, and so are those above it; it must belong to the effective user and be
 // closed to all others, mode 0700. The file is locked until Close or the end of the
 // process, and readers see it only once it is whole.
 //
@@ -233,9 +234,14 @@ func (f *File) grow(need int64) error {
 	return nil
 }
 
-// allocate makes the file n bytes longer, and leaves it as it was on failure.
+// allocate makes the file n bytes longer, and leaves it as it was on failure. It goes in
+// pieces, for some filesystems begin anew when a signal comes, and with a profiler on
+// one comes every 10 ms.
 func (f *File) allocate(n int64) error {
-	err := allocate(f.fd, f.size, n)
+	err := mayGrow(f.size + n)
+	for at, end := f.size, f.size+n; err == nil && at < end; at += maxSegment {
+		err = allocate(f.fd, at, min(maxSegment, end-at))
+	}
 	if err != nil {
 		truncate(f.fd, f.size)
 	}

@@ -191,11 +191,11 @@ func TestCreateRefuses(t *testing.T) {
 		},
 		"few bytes": {
 			limits: cellfile.Limits{Bytes: 1000},
-			want:   fmt.Sprintf(`ember: cell file: limit of 1000 bytes must be between %d and 4294967296`, max(65536, os.Getpagesize())),
+			want:   fmt.Sprintf(`ember: cell file: limit of 1000 bytes must be between %d and 1073741824`, max(65536, os.Getpagesize())),
 		},
 		"many bytes": {
-			limits: cellfile.Limits{Bytes: 1<<32 + 1},
-			want:   fmt.Sprintf(`ember: cell file: limit of 4294967297 bytes must be between %d and 4294967296`, max(65536, os.Getpagesize())),
+			limits: cellfile.Limits{Bytes: 1<<30 + 1},
+			want:   fmt.Sprintf(`ember: cell file: limit of 1073741825 bytes must be between %d and 1073741824`, max(65536, os.Getpagesize())),
 		},
 		"negative records": {
 			limits: cellfile.Limits{Records: -1},
@@ -272,6 +272,21 @@ func TestSpaceIsAllocated(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, info.Size(), int64(8<<20))
 	require.GreaterOrEqual(t, info.Sys().(*syscall.Stat_t).Blocks*512, info.Size())
+}
+
+// A limit of the process would otherwise end it by a signal.
+func TestFileSizeLimit(t *testing.T) {
+	f := create(t, cellfile.Limits{})
+	size := max(65536, os.Getpagesize())
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
+	low := syscall.Rlimit{Cur: uint64(size) + 1000, Max: limit.Max}
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &low))
+	_, err := f.Add(1, make([]byte, size), 0)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
+	require.EqualError(t, err, fmt.Sprintf("ember: cell file %q: cannot grow from %d to %d bytes: file too large", f.Path(), size, 3*size))
+	require.ErrorIs(t, err, syscall.EFBIG)
+	add(t, f, 1, string(make([]byte, size)), 1)
 }
 
 func TestAlive(t *testing.T) {

@@ -74,7 +74,7 @@ const (
 
 	minSegment    = 64 << 10
 	maxSegment    = 1 << 20 // but for a record that is larger
-	maxFileSize   = 1 << 32
+	maxFileSize   = 1 << 30 // so that 32 bits can hold what is read
 	maxRecordSize = 1 << 28
 )
 
@@ -143,7 +143,7 @@ func parseHeader(b []byte) (id Identity, used int64, reason Reason, detail strin
 	sealed := order.Uint64(b[usedAt:])
 	used = int64(sealed & usedMask)
 	if seal(used) != sealed || used < headerSize || used > maxFileSize || used%recordAlign != 0 {
-		return id, 0, Corrupt, fmt.Sprintf("used is %#x, should be between %d and %d and checked by its upper bits", sealed, headerSize, int64(maxFileSize))
+		return id, 0, Corrupt, fmt.Sprintf("used is %#x, should be between %d and %d and checked by its upper bits", sealed, headerSize, maxFileSize)
 	}
 	id = Identity{
 		PID:     int(order.Uint64(b[48:])),

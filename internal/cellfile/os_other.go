@@ -24,6 +24,7 @@ func lock(int) (bool, error)                    { return false, supported() }
 func locked(*os.File) (bool, error)             { return false, supported() }
 func mapShared(int, int64, int) ([]byte, error) { return nil, supported() }
 func unmap([]byte) error                        { return supported() }
+func mayGrow(int64) error                       { return supported() }
 func isFull(error) bool                         { return false }
 func allocate(int, int64, int64) error          { return supported() }
 func onTmpfs(string) knownBool                  { return knownBool{} }

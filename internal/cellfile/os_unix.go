@@ -119,6 +119,16 @@ func mapShared(fd int, at int64, n int) ([]byte, error) {
 
 func unmap(mem []byte) error { return syscall.Munmap(mem) }
 
+// mayGrow returns an error if this process may not have files of this size. Trying would
+// end it by SIGXFSZ.
+func mayGrow(size int64) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err == nil && uint64(size) > limit.Cur {
+		return syscall.EFBIG
+	}
+	return nil
+}
+
 // isFull reports whether there is no space, or none left to this user.
 func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)

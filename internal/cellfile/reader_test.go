@@ -62,7 +62,7 @@ func TestOpenRefuses(t *testing.T) {
 		}), cellfile.Version, `version is 2, should be 1`},
 		"used is zero": {with(func(b []byte) {
 			binary.NativeEndian.PutUint64(b[128:], 0)
-		}), cellfile.Corrupt, `used is 0x0, should be between 256 and 4294967296 and checked by its upper bits`},
+		}), cellfile.Corrupt, `used is 0x0, should be between 256 and 1073741824 and checked by its upper bits`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "1-a.ember")
