@@ -5,6 +5,7 @@
 package cellfile_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -336,8 +337,9 @@ func TestListAndSweep(t *testing.T) {
 	require.True(t, strings.HasPrefix(err.Error(), `ember: cell directory "`+dir+`/none": `))
 }
 
-// Whoever creates is not disturbed by who sweeps at the same time.
-func TestCreateWhileSweeping(t *testing.T) {
+// Whoever creates is not disturbed by who sweeps at the same time, and whoever lists
+// finds no file that is half made.
+func TestCreateWhileSweepingAndListing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cells")
 	createIn(t, dir, cellfile.Limits{})
 	var wg sync.WaitGroup
@@ -357,6 +359,32 @@ func TestCreateWhileSweeping(t *testing.T) {
 			}
 		})
 	}
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			paths, err := cellfile.List(dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, path := range paths {
+				r, err := cellfile.Open(path)
+				if err == nil {
+					err = r.Read()
+					r.Close()
+				}
+				var e *cellfile.ReadError
+				if err != nil && (!errors.As(err, &e) || e.Reason != cellfile.Vanished) {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
 	for range 200 {
 		f, err := cellfile.Create(dir, cellfile.Limits{})
 		if err != nil {
