@@ -26,6 +26,7 @@ import (
 // when a scrape walks by, and this package's code need not be compiled once for
 // each type of instrument, which every binary would pay for.
 type Child struct {
+	_     [0]func()             // no child is compared with another, which binaries need not be able to
 	text  *byte                 // a="x",b="y", escaped, size bytes of it; constant
 	next  atomic.Pointer[Child] // in order of text; written under orderMu, or mu while pending
 	size  uint32                // constant
