@@ -120,7 +120,6 @@ func (v *view) sweep() {
 	defer v.sweeping.Unlock()
 	now := time.Since(v.made) + 1
 	w := v.children.Walk()
-	defer w.End()
 	for c := w.Next(); c != nil; c = w.Next() {
 		i := v.items.idleness(c)
 		activity := v.items.activity(c)

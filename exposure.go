@@ -154,7 +154,6 @@ func (d *definition) expose(c Collector, e *exposure, limit int) (later func()) 
 // bring lets the series of a walk through what the vector was before rules changed it go on
 // as what they are now.
 func (v *view) bring(w *childmap.Walk) {
-	defer w.End()
 	whole := view{viewState: v.viewState, free: len(v.def.Labels)}
 	for c := w.Next(); c != nil; c = w.Next() {
 		v.mu.Lock()

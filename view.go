@@ -75,7 +75,6 @@ func (v *view) DeleteMatching(labels Labels) int {
 	}
 	n := 0
 	w := v.children.Walk()
-	defer w.End()
 	for c := w.Next(); c != nil; c = w.Next() {
 		if v.matches(want, v.children.Values(c)) && v.remove(c) {
 			n++
@@ -101,7 +100,6 @@ func (v *view) Len() int {
 // it returns false.
 func (v *view) each(f func(values []string, c *childmap.Child) bool) {
 	w := v.children.Walk()
-	defer w.End()
 	for c := w.Next(); c != nil; c = w.Next() {
 		values := v.children.Values(c)
 		if v.fixed != nil {
@@ -142,7 +140,6 @@ func (v *view) write(e encoder, called []calledSeries) {
 		v.sweep()
 	}
 	w := v.children.Walk()
-	defer w.End()
 	for c := w.Next(); c != nil && !e.failed(); c = w.Next() {
 		if !c.Marked() {
 			v.items.write(e, c)

@@ -122,7 +122,6 @@ func TestPolicyAgainstModel(t *testing.T) {
 					require.Equal(t, p.counts[[2]string(m.Values(c))], Item[item](c).n)
 					n++
 				}
-				w.End()
 				require.Equal(t, len(p.counts), n)
 				require.Equal(t, n, m.Len())
 			}
@@ -170,7 +169,6 @@ func TestPolicyUnderLoad(t *testing.T) {
 	for c := w.Next(); c != nil; c = w.Next() {
 		m.Delete(c)
 	}
-	w.End()
 	require.Zero(t, m.Len())
 	uses := m.admission.values[0].uses
 	require.Equal(t, 1, uses.Len(), "only the known value keeps its place")

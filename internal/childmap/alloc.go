@@ -10,21 +10,21 @@ type alloc func(size int) (*Child, []byte)
 // piece of memory instead of two, and who looks at a child has its text at hand: a lookup
 // among 100,000 series waits for memory twice instead of three times.
 type (
-	childWith32[T any] struct {
+	childWith40[T any] struct {
 		childOf[T]
-		text [32]byte
+		text [40]byte
 	}
-	childWith48[T any] struct {
+	childWith56[T any] struct {
 		childOf[T]
-		text [48]byte
+		text [56]byte
 	}
-	childWith64[T any] struct {
+	childWith72[T any] struct {
 		childOf[T]
-		text [64]byte
+		text [72]byte
 	}
-	childWith96[T any] struct {
+	childWith104[T any] struct {
 		childOf[T]
-		text [96]byte
+		text [104]byte
 	}
 )
 
@@ -33,17 +33,17 @@ func allocOf[T any](init func(*T)) alloc {
 		var of *childOf[T]
 		var text []byte
 		switch {
-		case size <= 32:
-			c := new(childWith32[T])
+		case size <= 40:
+			c := new(childWith40[T])
 			of, text = &c.childOf, c.text[:]
-		case size <= 48:
-			c := new(childWith48[T])
+		case size <= 56:
+			c := new(childWith56[T])
 			of, text = &c.childOf, c.text[:]
-		case size <= 64:
-			c := new(childWith64[T])
+		case size <= 72:
+			c := new(childWith72[T])
 			of, text = &c.childOf, c.text[:]
-		case size <= 96:
-			c := new(childWith96[T])
+		case size <= 104:
+			c := new(childWith104[T])
 			of, text = &c.childOf, c.text[:]
 		default:
 			of = new(childOf[T])

@@ -26,10 +26,10 @@ import (
 // when a scrape walks by, and this package's code need not be compiled once for
 // each type of instrument, which every binary would pay for.
 type Child struct {
-	text  *byte                 // a="x",b="y", escaped, size bytes of it; constant
-	next  atomic.Pointer[Child] // in order of text; written under orderMu, or mu while pending
-	size  uint32                // constant
-	state atomic.Uint32         // of the bits below
+	_     [0]func()     // no child is compared with another, which binaries need not be able to
+	text  *byte         // a="x",b="y", escaped, size bytes of it; constant
+	size  uint32        // constant
+	state atomic.Uint32 // of the bits below
 }
 
 // childOf is what is allocated for a child.
@@ -94,13 +94,6 @@ func (c *Child) ForOthers() bool { return c.state.Load()&others != 0 }
 // Deleted reports whether the child was taken out of its map.
 func (c *Child) Deleted() bool { return c.state.Load()&deleted != 0 }
 
-func alive(c *Child) *Child {
-	for c != nil && c.Deleted() {
-		c = c.next.Load()
-	}
-	return c
-}
-
 // Map holds the children of one vector. Create one with New.
 //
 // Any method may be called by any number of goroutines.
@@ -114,12 +107,11 @@ type Map struct {
 	count atomic.Int64          // children in table; written under mu
 
 	mu      sync.Mutex // creating and deleting
-	pending chain      // created and not in order yet, linked by next
+	pending chain      // created and not in order yet
 
-	orderMu sync.Mutex            // putting in order; taken before mu
-	first   atomic.Pointer[Child] // the least child in order
-	removed atomic.Int64          // deleted children since the last time in order
-	walks   epochs                // under orderMu
+	orderMu sync.Mutex   // putting in order; taken before mu
+	order   order        // replaced under orderMu
+	removed atomic.Int64 // deleted children since the last time in order
 
 	admission admission // who has a place
 
@@ -368,7 +360,7 @@ func (m *Map) make(values []string, forOthers bool) (uint64, *Child) {
 func (m *Map) put(h uint64, c *Child) {
 	m.table.Store(m.table.Load().insert(h, c))
 	m.count.Add(1)
-	m.pending.push(c)
+	m.pending.push(c, nil)
 }
 
 // Delete removes c and reports whether it was still there. Its item stays usable
@@ -378,18 +370,17 @@ func (m *Map) Delete(c *Child) bool {
 	if !m.delete(c) {
 		return false
 	}
-	// Children are unlinked by who walks. If nobody does, it is up to those who
+	// Who walks takes children out of the order. If nobody does, it is up to those who
 	// delete, each bearing a constant part of the cost.
-	if m.removed.Load() > max(unlinkAfter, m.count.Load()) {
-		w := m.walk()
-		w.End()
+	if m.removed.Load() > max(dropAfter, m.count.Load()) {
+		m.walk()
 	}
 	return true
 }
 
-// unlinkAfter is how many deleted children may stay linked, or as many as there
-// are living ones if that is more.
-const unlinkAfter = 1024
+// dropAfter is how many deleted children may stay in order, or as many as there are
+// living ones if that is more.
+const dropAfter = 1024
 
 func (m *Map) delete(c *Child) bool {
 	m.mu.Lock()

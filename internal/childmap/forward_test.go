@@ -21,8 +21,7 @@ func forwarded(names []string, keep ...int) (from, to *Map) {
 		kept = append(kept, "new_"+names[k])
 	}
 	to = from.Like(NewSyntax(kept))
-	w := from.Forward(to, keep)
-	w.End()
+	from.Forward(to, keep)
 	return from, to
 }
 
@@ -66,7 +65,6 @@ func TestForward(t *testing.T) {
 				require.Equal(t, len(want), to.Len())
 			}
 			w := from.Walk()
-			defer w.End()
 			var met []string
 			for c := w.Next(); c != nil; c = w.Next() {
 				met = append(met, c.Text())
@@ -101,7 +99,6 @@ func TestForwardWithLimits(t *testing.T) {
 		Overflowed: func(label int, _ []string) { said = append(said, fmt.Sprint("to ", label)) },
 	})
 	w := from.Forward(to, []int{1})
-	defer w.End()
 	n := 0
 	for c := w.Next(); c != nil; c = w.Next() {
 		require.Len(t, from.Values(c), 2)
@@ -147,7 +144,6 @@ func TestForwardAtAnyTime(t *testing.T) {
 			require.True(t, from.Delete(c))
 			require.NotSame(t, c, from.GetOrCreate(all))
 		}
-		w.End()
 		wg.Wait()
 		require.Zero(t, from.count.Load())
 		require.Equal(t, values, to.Len())
