@@ -108,16 +108,21 @@ func appendDigits(b []byte, n uint64) []byte {
 	if n >= powersOf10[digits] {
 		digits++
 	}
-	b = append(b, "00000000000000000000"[:digits]...)
-	at := len(b)
+	at := len(b) + digits
+	if at <= cap(b) {
+		b = b[:at]
+	} else {
+		b = append(b, "00000000000000000000"[:digits]...)
+	}
 	for n >= 100 {
 		q := n / 100
+		pair := 2 * (n - 100*q)
 		at -= 2
-		copy(b[at:at+2], pairs[2*(n-100*q):])
+		b[at+1], b[at] = pairs[pair+1], pairs[pair] // copy would be a call
 		n = q
 	}
 	if n >= 10 {
-		copy(b[at-2:at], pairs[2*n:])
+		b[at-1], b[at-2] = pairs[2*n+1], pairs[2*n]
 	} else {
 		b[at-1] = byte('0' + n)
 	}
