@@ -448,17 +448,18 @@ func TestSizes(t *testing.T) {
 // A counter with three labels costs at most 260 bytes, everything included.
 func TestBytesPerSeries(t *testing.T) {
 	const n = 50_000
-	v := ember.NewCounterVec(ember.CounterOpts{Name: "x_total"}, "method", "path", "status")
-	before := heap()
-	for i := range n {
-		v.With("GET", fmt.Sprintf("/api/v1/users/%d", i), "200").Inc()
-	}
-	require.NoError(t, ember.WriteText(io.Discard, registryOf(t, v)))
-	perSeries := float64(heap()-before) / n
+	perSeries := grown(100*n, func() any {
+		v := ember.NewCounterVec(ember.CounterOpts{Name: "x_total"}, "method", "path", "status")
+		for i := range n {
+			v.With("GET", fmt.Sprintf("/api/v1/users/%d", i), "200").Inc()
+		}
+		require.NoError(t, ember.WriteText(io.Discard, registryOf(t, v)))
+		require.Equal(t, n, v.Len())
+		return v
+	}) / n
 	t.Logf("%.0f bytes", perSeries)
 	require.LessOrEqual(t, perSeries, 260.0)
 	require.Greater(t, perSeries, 100.0, "something was not measured")
-	require.Equal(t, n, v.Len())
 }
 
 // What a native histogram costs grows with the range of its values, not with their
@@ -479,16 +480,17 @@ func TestBytesPerNativeHistogram(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			v := ember.NewHistogramVec(ember.HistogramOpts{Name: "x", Native: &ember.NativeOpts{}}, "path")
-			before := heap()
-			for i := range n {
-				tc.fill(v.With(strconv.Itoa(i)))
-			}
-			perSeries := float64(heap()-before) / n
+			perSeries := grown(100*n, func() any {
+				v := ember.NewHistogramVec(ember.HistogramOpts{Name: "x", Native: &ember.NativeOpts{}}, "path")
+				for i := range n {
+					tc.fill(v.With(strconv.Itoa(i)))
+				}
+				require.Equal(t, n, v.Len())
+				return v
+			}) / n
 			t.Logf("%.0f bytes", perSeries)
 			require.LessOrEqual(t, perSeries, tc.most)
 			require.Greater(t, perSeries, 100.0, "something was not measured")
-			require.Equal(t, n, v.Len())
 		})
 	}
 }
@@ -520,6 +522,21 @@ func heap() int64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// grown returns how many bytes are in use more with what f returns than without. What other
+// tests have left behind may go meanwhile, when a timer fires that still holds it, and makes
+// it seem less. So it is the most of some measurements, and of all there are in some seconds
+// as long as it is less than a minimum.
+func grown(least float64, f func() any) (most float64) {
+	most = math.Inf(-1)
+	for i, start := 0, time.Now(); i < 3 || most < least && time.Since(start) < 5*time.Second; i++ {
+		before := heap()
+		made := f()
+		most = max(most, float64(heap()-before))
+		runtime.KeepAlive(made)
+	}
+	return most
 }
 
 // The hottest functions must stay small enough to be inlined. Timers need Start
