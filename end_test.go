@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -311,21 +312,25 @@ func timeless(t *testing.T, g ember.Gatherer) []*metric.Family {
 // grow is what was counted, fractions included.
 func TestNothingIsLostToSweeps(t *testing.T) {
 	const goroutines, rounds = 4, 3000
-	for _, k := range idlingKinds(1) {
+	// Longer than it takes to create a series: one that was begun earlier and is there later
+	// than another cannot be told from its continuation.
+	const idleAfter = 2 * time.Millisecond
+	for _, k := range idlingKinds(idleAfter) {
 		if strings.HasPrefix(k.name, "gauge") {
 			continue
 		}
 		t.Run(k.name, func(t *testing.T) {
-			t.Parallel()
 			reg := ember.NewRegistry()
 			reg.MustRegister(k.vector)
 			s := random(t).Uint64()
+			var seen increases
+			var updates atomic.Int64
 			var wg sync.WaitGroup
 			for g := range goroutines {
 				wg.Go(func() {
 					r := rand.New(rand.NewPCG(s, uint64(g)))
 					held := map[string]func(){}
-					for range rounds {
+					for n := 0; n < rounds || seen.resets.Load() <= 20 && n < 100*rounds; n++ {
 						label := fmt.Sprint(r.IntN(5))
 						update := held[label]
 						if update == nil || r.IntN(10) == 0 {
@@ -333,14 +338,14 @@ func TestNothingIsLostToSweeps(t *testing.T) {
 							held[label] = update
 						}
 						update()
-						if r.IntN(50) == 0 {
-							time.Sleep(100 * time.Microsecond) // for long enough to be idle
+						updates.Add(1)
+						if r.IntN(100) == 0 {
+							time.Sleep(2 * idleAfter)
 						}
 					}
 				})
 			}
 			stop, stopped := make(chan bool), make(chan bool)
-			var seen increases
 			go func() {
 				defer close(stopped)
 				for {
@@ -358,18 +363,19 @@ func TestNothingIsLostToSweeps(t *testing.T) {
 			for range 3 {
 				seen.add(gather(t, reg))
 			}
-			require.Equal(t, goroutines*rounds*k.unit, seen.total)
-			require.Greater(t, seen.resets, 5, "no series has ended")
+			require.Equal(t, float64(updates.Load())*k.unit, seen.total)
+			require.Greater(t, seen.resets.Load(), int64(5), "no series has ended")
 		})
 	}
 }
 
-// increases adds up how much the series of a family grow, as a reader does that knows when
-// they began: what was gone in between, or has another beginning, began at zero.
+// increases adds up how much the series of a family grow, as Prometheus does that knows when
+// they began: what was gone in between, or began after it was read last, began at zero.
 type increases struct {
 	before map[string]metric.Point
+	read   time.Time // when before was there
 	total  float64
-	resets int
+	resets atomic.Int64
 }
 
 func (s *increases) add(families []*metric.Family) {
@@ -379,14 +385,14 @@ func (s *increases) add(families []*metric.Family) {
 			label := p.Labels[0].Value
 			now[label] = p
 			before, ok := s.before[label]
-			if !ok || !p.Created.Equal(before.Created) {
+			if !ok || p.Created.After(s.read) {
 				before = metric.Point{}
-				s.resets++
+				s.resets.Add(1)
 			}
 			s.total += p.Value - before.Value + float64(p.Count) - float64(before.Count)
 		}
 	}
-	s.before = now
+	s.before, s.read = now, time.Now()
 }
 
 func TestIdleAfterIsPartOfTheDefinition(t *testing.T) {
