@@ -80,10 +80,10 @@ func TestServicesAnswerTheSame(t *testing.T) {
 				require.Len(t, got, len(want))
 			})
 		}
+		if !slices.Contains(set.libraries, otelLib) {
+			continue // it takes no part in this set
+		}
 		t.Run(fmt.Sprint(set.name, " ", set.series, " of OpenTelemetry"), func(t *testing.T) {
-			if !slices.Contains(set.libraries, otelLib) {
-				t.Skip("does not take part")
-			}
 			want := body(t, newClient(), set.fill, &textFormat)
 			got := body(t, newOtel(), set.fill, &textFormat)
 			require.Equal(t, want, got)

@@ -167,7 +167,7 @@ func TestCreateRefuses(t *testing.T) {
 		"of another user": {
 			make: func(t *testing.T, dir string) error {
 				if uid != 0 {
-					t.Skip("only root can give a directory away")
+					t.Skip("cannot apply: only root can give a directory to another user, which is what must be refused")
 				}
 				if err := mkdir(dir, 0o700); err != nil {
 					return err

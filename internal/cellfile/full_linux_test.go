@@ -19,10 +19,10 @@ import (
 func TestFullFilesystem(t *testing.T) {
 	dir := t.TempDir()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can mount a filesystem")
+		t.Skip("cannot apply: only root can mount the filesystem that is to be full")
 	}
 	if err := syscall.Mount("cells", dir, "tmpfs", 0, "size=1m,mode=0700"); err != nil {
-		t.Skipf("a filesystem cannot be mounted: %v", err)
+		t.Skipf("cannot apply: this system, a container say, lets nobody mount the filesystem that is to be full: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
 

@@ -78,9 +78,6 @@ func (c *confirmations) Write(b []byte) (int, error) {
 }
 
 func TestKilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts 50 processes")
-	}
 	var confirmed, created uint64
 	for round := range 50 {
 		dir := filepath.Join(t.TempDir(), "cells")
