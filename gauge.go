@@ -34,8 +34,9 @@ type GaugeOpts struct {
 	KnownValues map[string][]string
 	// Normalize has for some labels of a vector a function that returns what is to be
 	// put in the place of a value: lower case, or a route instead of a path. It is
-	// called when there is no series with the value as it is, so normalizing twice must
-	// be the same as once.
+	// called once for a value that is not normal, and again only if several hundred others
+	// came since. So it must always return the same, and normalizing twice must be the same
+	// as once.
 	Normalize map[string]func(string) string
 	// IdleAfter is when a vector drops a series: at the first scrape that comes so long
 	// after one which still saw a change. Setting the value that there is counts; a gauge

@@ -195,6 +195,11 @@ func TestNormalize(t *testing.T) {
 		v.With("get", "/users/").Inc()
 	}
 	require.Equal(t, 3, calls, "it was called for what is there as it is")
+	for range 3 {
+		v.With("GET", "/users/1").Add(0)
+		v.Lookup("Get", "/users/2")
+	}
+	require.Equal(t, 3, calls, "it was called again for what it was called for")
 	require.Equal(t, `# TYPE x_total counter
 x_total{method="get",path="/panic"} 1
 x_total{method="get",path="/users/"} 5

@@ -29,8 +29,8 @@ type Policy struct {
 
 // LabelPolicy says which values a label may have.
 type LabelPolicy struct {
-	// Normalize returns what is put in the place of a value. Nil: the value itself.
-	// Normalizing twice must be the same as once.
+	// Normalize returns what is put in the place of a value, and always the same. Nil: the
+	// value itself. Normalizing twice must be the same as once.
 	Normalize func(string) string
 	// MaxValues is how many different values there may be, Other not counted. 0: any
 	// number.
@@ -43,6 +43,7 @@ type LabelPolicy struct {
 type admission struct {
 	Policy
 	values []*valueSet // by label; nil where any number of values may be
+	memos  []memo      // by label: what its values were normalized to
 
 	limit     atomic.Int64          // how many children there may be; 0: any number
 	other     atomic.Pointer[Child] // stands for all that there was no place for; nil: none did
@@ -65,6 +66,7 @@ func (m *Map) SetPolicy(p Policy) {
 	a := &m.admission
 	a.Policy = p
 	a.said = make([]atomic.Bool, 1+len(p.Labels))
+	a.memos = make([]memo, len(p.Labels))
 	for i, l := range p.Labels {
 		if l.MaxValues <= 0 {
 			continue
@@ -168,33 +170,37 @@ func (m *Map) allOthers(labels int) *Child {
 // normalize makes values valid and normal.
 func (a *admission) normalize(values []string) {
 	for i, v := range values {
-		if !isValid(v) {
+		if i < len(a.Labels) && a.Labels[i].Normalize != nil {
+			values[i] = a.normal(i, v)
+		} else if !isValid(v) {
 			values[i] = Valid(strings.Clone(v))
-		}
-		if i >= len(a.Labels) {
-			continue
-		}
-		if f := a.Labels[i].Normalize; f != nil {
-			values[i] = normal(f, strings.Clone(values[i]))
 		}
 	}
 }
 
+// normal returns what is put in the place of a value of a label that is normalized.
+func (a *admission) normal(label int, value string) string {
+	m := &a.memos[label]
+	if to, ok := m.recall(value); ok {
+		return to
+	}
+	to := normal(a.Labels[label].Normalize, Valid(strings.Clone(value)))
+	m.remember(value, to)
+	return to
+}
+
 // Normal returns what is put in the place of a value of a label, by its number.
 func (m *Map) Normal(label int, value string) string {
-	value = Valid(value)
 	if f := m.forward.Load(); f != nil {
 		if label = slices.Index(f.keep, label); label < 0 {
-			return value
+			return Valid(value)
 		}
 		m = f.to
 	}
-	if label < len(m.admission.Labels) {
-		if f := m.admission.Labels[label].Normalize; f != nil {
-			return normal(f, value)
-		}
+	if a := &m.admission; label < len(a.Labels) && a.Labels[label].Normalize != nil {
+		return a.normal(label, value)
 	}
-	return value
+	return Valid(value)
 }
 
 // normal calls a user's function. A value that it panics over stays.
