@@ -208,17 +208,28 @@ func (m *Map) GetOrCreate(values []string) *Child {
 	return m.create(values)
 }
 
-// GetOrCreateBy is GetOrCreate for who has a hint for the values. The same lines again
-// take less time than a call.
-func (m *Map) GetOrCreateBy(h Hint, values []string) *Child {
+// Recall returns a child that is there and that a hint led to, or another one, or nil. It
+// is for who then asks Is, and GetOrCreateBy only if that is false.
+func (m *Map) Recall(h Hint) *Child {
 	a := h.hash()
 	if f := m.front.Load(); f != nil {
-		if c := f.recall(a); c != nil && c.state.Load()&(escaped|deleted) == 0 && m.syntax.equalPlain(c.Text(), values) {
+		if c := f.recall(a); c != nil && c.state.Load()&(escaped|deleted) == 0 {
 			return c
 		}
 	}
+	return nil
+}
+
+// Is reports whether a child that Recall returned has these values.
+func (m *Map) Is(c *Child, values []string) bool { return m.syntax.equalPlain(c.Text(), values) }
+
+// GetOrCreateBy is GetOrCreate for who has a hint for the values. Reused says that Recall
+// has another child for the hint.
+func (m *Map) GetOrCreateBy(h Hint, values []string, reused bool) *Child {
 	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
-		m.remember(a, c)
+		if !reused {
+			m.remember(h.hash(), c)
+		}
 		return c
 	}
 	return m.create(values)

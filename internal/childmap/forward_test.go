@@ -57,7 +57,7 @@ func TestForward(t *testing.T) {
 					require.Same(t, known, c)
 				}
 				want[key] = c
-				require.Same(t, c, from.GetOrCreateBy(Hint(r.Uint64()), values))
+				require.Same(t, c, by(from, Hint(r.Uint64()), values))
 				require.Same(t, c, to.Get(kept))
 				require.Equal(t, all, from.Values(c))
 				require.Equal(t, append([]string{}, kept...), append([]string{}, to.Values(c)...))

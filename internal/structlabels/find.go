@@ -2,7 +2,10 @@
 
 package structlabels
 
-import "github.com/embermetrics/ember/internal/childmap"
+import (
+	"github.com/embermetrics/ember/internal/childmap"
+	"unsafe"
+)
 
 // Neither a struct nor its strings may escape: else they would live on the heap, as would
 // what callers build for a call. So values stay where they are, or are put into a local
@@ -36,23 +39,39 @@ func (l *Layout) GetOrCreate(m *childmap.Map, s Struct) *childmap.Child {
 		if !f.op.number() {
 			return l.few(m, s)
 		}
+		var n uint64
+		switch f.op { // those first that are used most
+		case signed64:
+			n = *(*uint64)(unsafe.Add(s.p, f.offset))
+		case unsigned8:
+			n = uint64(*(*uint8)(unsafe.Add(s.p, f.offset)))
+		default:
+			n = f.number(s)
+		}
 		// By the number, a child is looked for while its text is not known yet.
-		n := f.number(s)
 		hint = hint.From(n)
 		switch {
 		case f.texts != nil:
 			known := f.texts.numbers.Load()
-			if n >= uint64(len(known.low)) || known.low[n] == "" {
+			if n >= uint64(len(known.low)) {
 				return l.few(m, s)
 			}
-			values[i&(few-1)] = known.low[n]
+			text := known.low[n]
+			if text == "" {
+				return l.few(m, s)
+			}
+			values[i&(few-1)] = text
 		case n < smallEnd:
 			values[i&(few-1)] = small(n)
 		default:
 			return l.few(m, s)
 		}
 	}
-	return m.GetOrCreateBy(hint, values[:len(l.fields)])
+	c := m.Recall(hint)
+	if c != nil && m.Is(c, values[:len(l.fields)]) {
+		return c
+	}
+	return m.GetOrCreateBy(hint, values[:len(l.fields)], c != nil)
 }
 
 // few is GetOrCreate for few values, some of which have to be written first.
@@ -70,7 +89,11 @@ func (l *Layout) few(m *childmap.Map, s Struct) *childmap.Child {
 			hint = hint.At(v)
 		}
 	}
-	return m.GetOrCreateBy(hint, values[:len(l.fields)])
+	c := m.Recall(hint)
+	if c != nil && m.Is(c, values[:len(l.fields)]) {
+		return c
+	}
+	return m.GetOrCreateBy(hint, values[:len(l.fields)], c != nil)
 }
 
 // many is GetOrCreate or Get for any number of values.
