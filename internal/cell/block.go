@@ -35,6 +35,8 @@ type Block struct {
 	// sake alone, which does not see that a shard is held if its words are not Go's
 	// memory.
 	waits atomic.Uint32
+
+	elsewhere bool // at is not where Init put it; with reshaping
 }
 
 // blockStripes are the further shards: Stripes() of them, each stride words
@@ -110,27 +112,39 @@ func release(p *uint64) { atomic.AddUint64(p, ^uint64(taken-1)) }
 
 //go:noinline
 func (b *Block) acquireSlow(n int) (int, []uint64) {
-	s := b.spread.Load()
-	if s == nil {
-		p := b.at.Load()
-		if b.wait(p) {
-			return 0, unsafe.Slice(p, n)
-		}
-		s = b.spreadOut(n)
-	}
-	i := s.pick(s.count)
-	for !s.over.Load() {
-		for range s.count {
-			p := &s.words[i*s.stride]
-			if take(p) {
-				return int(i) + 1, unsafe.Slice(p, n)
+	for {
+		s := b.spread.Load()
+		if s == nil {
+			p := b.at.Load()
+			if b.wait(p) {
+				return 0, unsafe.Slice(p, n)
 			}
-			s.met()
-			i = (i + 1) & (s.count - 1)
+			s = b.spreadOut(n)
 		}
-		runtime.Gosched()
+		for round := 0; s.count == 0 && !s.over.Load(); round++ {
+			if p := b.at.Load(); take(p) {
+				return 0, unsafe.Slice(p, n)
+			}
+			if round > spinLoads {
+				runtime.Gosched()
+			}
+		}
+		for i := s.pick(s.count); !s.over.Load(); {
+			for range s.count {
+				p := &s.words[i*s.stride]
+				if take(p) {
+					return int(i) + 1, unsafe.Slice(p, n)
+				}
+				s.met()
+				i = (i + 1) & (s.count - 1)
+			}
+			runtime.Gosched()
+		}
+		if s == b.spread.Load() {
+			return 0, nil
+		}
+		// The shards have moved.
 	}
-	return 0, nil
 }
 
 // wait takes the first shard, or reports that it is better to spread: because
@@ -149,13 +163,23 @@ func (b *Block) wait(p *uint64) bool {
 	return false
 }
 
+// spreadOut makes writers take stripes, beside the first shard. There are none if that
+// lies elsewhere, where there is no place for more.
 func (b *Block) spreadOut(n int) *blockStripes {
-	stride := (n + lineWords - 1) / lineWords * lineWords
-	count := Stripes()
-	s := &blockStripes{words: make([]uint64, stride*count), stride: uint(stride), count: uint(count)}
-	if !b.spread.CompareAndSwap(nil, s) {
-		return b.spread.Load()
+	reshaping.Lock()
+	defer reshaping.Unlock()
+	if s := b.spread.Load(); s != nil {
+		return s
 	}
+	s := &blockStripes{stride: uint((n + lineWords - 1) / lineWords * lineWords), count: uint(Stripes())}
+	if b.elsewhere {
+		if s.words = wordsBeside(b.at.Load(), int(s.stride*s.count)); s.words == nil {
+			s.count = 0
+		}
+	} else {
+		s.words = make([]uint64, s.stride*s.count)
+	}
+	b.spread.Store(s)
 	return s
 }
 
@@ -177,11 +201,11 @@ func (b *Block) Read(n int, f func(shard int, w []uint64)) bool {
 		if b.Ended() {
 			return false
 		}
+		if shards > 1 {
+			s = b.spread.Load() // the same shards, but perhaps elsewhere
+		}
 		for i := range shards {
-			p := b.at.Load()
-			if i > 0 {
-				p = &s.words[uint(i-1)*s.stride]
-			}
+			p := b.shard(s, i)
 			if read[i] || !takeToRead(p) {
 				continue
 			}

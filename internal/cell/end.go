@@ -31,22 +31,33 @@ const (
 // that is made meanwhile is in the result, or is passed on. End must be called once at
 // most.
 func (t *Total) End(to Heir) (n uint64, f float64) {
+	reshaping.Lock()
+	defer reshaping.Unlock()
 	s := t.spread.Load()
 	if s == nil {
-		// There is no spreading any more.
-		none := &totalStripes{first: t.at.Load()}
-		none.heir.Store(&to)
-		if t.spread.CompareAndSwap(nil, none) {
-			return none.first.end()
-		}
-		s = t.spread.Load()
+		s = &totalStripes{first: t.at.Load()}
+		s.heir.Store(&to)
+		t.spread.Store(s) // so that there is no spreading any more
+	} else {
+		s.heir.Store(&to)
 	}
-	s.heir.Store(&to)
+	return t.endAll(s)
+}
+
+// endAll ends all words there are.
+func (t *Total) endAll(s *totalStripes) (n uint64, f float64) {
 	n, f = s.first.end()
-	for i := range s.stripes {
-		whole, other := s.stripes[i].end()
-		n += whole
+	if s.first != &t.own {
+		late, other := t.own.end()
+		n += late
 		f += other
+	}
+	for ; s != nil; s = s.before {
+		for i := range s.stripes {
+			whole, other := s.stripes[i].end()
+			n += whole
+			f += other
+		}
 	}
 	return n, f
 }
@@ -81,28 +92,37 @@ const over = 4
 // End takes all shards for good, so that Acquire has none to return any more, and calls f
 // for each, as Read does. It must be called once at most.
 func (b *Block) End(n int, f func(shard int, w []uint64)) {
+	reshaping.Lock()
+	defer reshaping.Unlock()
 	s := b.spread.Load()
 	if s == nil {
-		// There is no spreading any more.
 		s = &blockStripes{}
 		s.over.Store(true)
-		if !b.spread.CompareAndSwap(nil, s) {
-			s = b.spread.Load()
-		}
+		b.spread.Store(s) // so that there is no spreading any more
 	}
 	s.over.Store(true)
 	for i := range 1 + int(s.count) {
-		p := b.at.Load()
-		if i > 0 {
-			p = &s.words[uint(i-1)*s.stride]
-		}
-		for round := 0; !takeToRead(p); round++ {
-			if round > readRounds {
-				runtime.Gosched() // a holder is off the processor
-			}
-		}
+		p := b.shard(s, i)
+		seize(p)
 		f(i, unsafe.Slice(p, n))
 		atomic.StoreUint64(p, over)
+	}
+}
+
+// shard returns the first word of a shard.
+func (b *Block) shard(s *blockStripes, i int) *uint64 {
+	if i == 0 {
+		return b.at.Load()
+	}
+	return &s.words[uint(i-1)*s.stride]
+}
+
+// seize takes the shard at p, however long that takes.
+func seize(p *uint64) {
+	for round := 0; !takeToRead(p); round++ {
+		if round > readRounds {
+			runtime.Gosched() // a holder is off the processor
+		}
 	}
 }
 

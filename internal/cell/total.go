@@ -31,6 +31,7 @@ type totalStripes struct {
 	picker
 	first   *TotalWords // where additions went before, and a late one may still go
 	stripes []totalStripe
+	before  *totalStripes        // where they went before Move, likewise
 	heir    atomic.Pointer[Heir] // set by End
 }
 
@@ -173,7 +174,12 @@ func (t *Total) parts() (n uint64, f float64, h Heir) {
 		w = s.first
 	}
 	n, f = w.n.Load(), math.Float64frombits(w.f.Load())
-	if s != nil {
+	if w != &t.own {
+		// What came late, after Move.
+		n += t.own.n.Load()
+		f += math.Float64frombits(t.own.f.Load())
+	}
+	for ; s != nil; s = s.before {
 		for i := range s.stripes {
 			n += s.stripes[i].n.Load()
 			f += math.Float64frombits(s.stripes[i].f.Load())
@@ -205,9 +211,18 @@ func contended(w *atomic.Uint64) bool {
 
 // spreadOut makes further additions go to stripes, beside w.
 func (t *Total) spreadOut(w *TotalWords) *totalStripes {
-	s := &totalStripes{first: w, stripes: make([]totalStripe, Stripes())}
-	if !t.spread.CompareAndSwap(nil, s) {
-		s = t.spread.Load()
+	reshaping.Lock()
+	defer reshaping.Unlock()
+	s := t.spread.Load()
+	if s == nil {
+		s = &totalStripes{first: w}
+		if at := t.at.Load(); at == &t.own {
+			s.stripes = make([]totalStripe, Stripes())
+		} else {
+			s.first = at // where w may have been before
+			s.stripes = totalStripesBeside(at)
+		}
+		t.spread.Store(s)
 	}
 	if len(s.stripes) > 0 {
 		t.at.Store(nil) // only now: who sees nil finds stripes
