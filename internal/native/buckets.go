@@ -12,6 +12,9 @@
 // Memory goes by the range of the values: 144 bytes for each 16 buckets in a row
 // that occur. Finding a bucket takes a table and a comparison, no logarithm.
 //
+// Buckets may be moved to words that other processes read. Observations cost the same
+// there; what changes the scale, Merge and Reset copy everything.
+//
 // Package native knows nothing of names, labels or formats. Its types are for one
 // goroutine at a time.
 package native

@@ -40,8 +40,8 @@ func (c *Counts) Add(index int, n uint64) (fresh bool) {
 	return c.add(index-1, n, nil)
 }
 
-// add is Add for the cell and n > 0. A page that is missing will be where those of of are
-// that has these counts: on the heap if that is nil.
+// add is Add for the cell and n > 0. A page that is missing is made where the buckets are
+// that c belongs to, on the heap if they are nil.
 func (c *Counts) add(cell int, n uint64, of *Buckets) bool {
 	number := cell >> pageBits
 	at := number - c.offset

@@ -72,21 +72,22 @@ func (h *home) read(t *testing.T, shard uint64) map[uint64]seen {
 			periods[w[1]-1] = seen{make(map[int]uint32), math.Float64frombits(w[2]), math.Float64frombits(w[3])}
 		}
 	}
+	pages := make(map[[2]uint64]bool)
 	for _, r := range h.records {
 		w := r.words
 		if r.kind != words.SketchPage || w[0] != shard || w[1] == 0 {
 			continue
 		}
 		require.Len(t, w, 11)
+		require.False(t, pages[[2]uint64{w[1], w[2]}], "a page must not be there twice")
+		pages[[2]uint64{w[1], w[2]}] = true
 		p, ok := periods[w[1]-1]
 		if !ok {
 			continue
 		}
 		for i, n := range words.Halves((*[8]uint64)(w[3:])) {
 			if n > 0 {
-				b := int(int64(w[2]))*16 + i
-				require.NotContains(t, p.counts, b, "a page must not be there twice")
-				p.counts[b] = n
+				p.counts[int(int64(w[2]))*16+i] = n
 			}
 		}
 	}
@@ -285,6 +286,12 @@ func testKilledAtAnyStore(t *testing.T, r *rand.Rand, draw func(*rand.Rand) floa
 		require.Equal(t, see(heap), see(w))
 		require.Equal(t, see(heap), h.read(t, shard))
 		require.Zero(t, w.Homeless())
+		for _, r := range h.records {
+			require.Equal(t, uint64(shard), r.words[0])
+			if p := r.words[1]; p != 0 {
+				require.Contains(t, see(w), p-1, "what is of no period must say so")
+			}
+		}
 		var a, b Sketch
 		heap.MergeInto(&a, period)
 		w.MergeInto(&b, period)

@@ -12,6 +12,9 @@
 // quarter of a power of two that occurs, so a kilobyte or two for latencies, and
 // about 1.5 MiB if every magnitude of float64 occurs.
 //
+// A Window of sketches may be moved to words that other processes read, and costs the
+// same there.
+//
 // The types here are for one goroutine at a time.
 package sketch
 
