@@ -12,6 +12,9 @@
 // Memory goes by the range of the values: 144 bytes for each 16 buckets in a row
 // that occur. Finding a bucket takes a table and a comparison, no logarithm.
 //
+// Buckets may be moved to words that other processes read. Observations cost the same
+// there; what changes the scale, Merge and Reset copy everything.
+//
 // Package native knows nothing of names, labels or formats. Its types are for one
 // goroutine at a time.
 package native
@@ -27,9 +30,11 @@ type Scale struct {
 // Buckets are counts of values: the zero bucket, and the exponential ones on both
 // sides of it. No bucket that is not empty ends within the zero bucket.
 //
-// The zero Buckets are empty, with the zero Scale. They must not be copied once used.
+// The zero Buckets are empty, with the zero Scale, on the heap. See MoveTo for those that
+// other processes read. They must not be copied once used.
 type Buckets struct {
 	scale Scale
+	place *place // of the counts; nil: on the heap
 
 	// Zero counts the values no further from zero than the threshold.
 	Zero uint64
@@ -50,10 +55,15 @@ func New(s Scale) *Buckets {
 //
 //go:noinline
 func (b *Buckets) Reset(s Scale) {
+	p := b.place
+	b.place = nil
 	b.scale = Scale{min(max(s.Schema, MinSchema), MaxSchema), max(s.ZeroThreshold, 0)}
 	b.Zero = 0
 	b.Positive.reset()
 	b.Negative.reset()
+	if p != nil {
+		b.settle(p)
+	}
 }
 
 // Scale returns the scale, which is as set or coarser.
@@ -65,20 +75,28 @@ func (b *Buckets) Populated() int { return b.Positive.Len() + b.Negative.Len() }
 // Observe counts v, which must not be NaN, and reports whether Populated grew.
 func (b *Buckets) Observe(v float64) (fresh bool) {
 	threshold := b.scale.ZeroThreshold
-	switch {
-	case v > threshold:
-		return b.Positive.add(cellOf(v)>>coarser(b.scale.Schema), 1)
-	case v < -threshold:
-		return b.Negative.add(cellOf(-v)>>coarser(b.scale.Schema), 1)
+	c := &b.Positive
+	if !(v > threshold) {
+		if !(v < -threshold) {
+			b.Zero++
+			if b.place != nil {
+				*b.place.zero = b.Zero
+			}
+			return false
+		}
+		c, v = &b.Negative, -v
 	}
-	b.Zero++
-	return false
+	return c.add(cellOf(v)>>coarser(b.scale.Schema), 1, b)
 }
 
 // Rescale makes the buckets coarser: those that end within the new threshold move
 // to the zero bucket, and the rest is brought to the new schema. What would be finer
 // than it is stays.
 func (b *Buckets) Rescale(to Scale) {
+	if to.ZeroThreshold <= b.scale.ZeroThreshold && max(to.Schema, MinSchema) >= b.scale.Schema {
+		return
+	}
+	p := b.lift()
 	if to.ZeroThreshold > b.scale.ZeroThreshold {
 		b.scale.ZeroThreshold = to.ZeroThreshold
 		b.zeroUpTo(lastWithin(to.ZeroThreshold, b.scale.Schema))
@@ -88,6 +106,9 @@ func (b *Buckets) Rescale(to Scale) {
 		b.Positive.coarsen(shift)
 		b.Negative.coarsen(shift)
 		b.scale.Schema = schema
+	}
+	if p != nil {
+		b.settle(p)
 	}
 }
 
@@ -111,12 +132,20 @@ func lastWithin(threshold float64, schema int) int {
 // Merge adds the counts of o, which stays as it is. In each dimension b ends at the
 // coarser of both scales, as if all had been rescaled to it before.
 func (b *Buckets) Merge(o *Buckets) {
+	if o.Zero == 0 && o.Populated() == 0 {
+		b.Rescale(o.scale)
+		return
+	}
+	p := b.lift()
 	b.Rescale(o.scale)
 	shift := uint(o.scale.Schema - b.scale.Schema)
 	upTo := lastWithin(b.scale.ZeroThreshold, o.scale.Schema)
 	b.Zero += o.Zero
 	b.Zero += b.Positive.merge(&o.Positive, shift, upTo)
 	b.Zero += b.Negative.merge(&o.Negative, shift, upTo)
+	if p != nil {
+		b.settle(p)
+	}
 }
 
 // Fit rescales b until no more than budget exponential buckets are populated, and
@@ -125,9 +154,18 @@ func (b *Buckets) Merge(o *Buckets) {
 // lowered, and at MinSchema what is left may be over the budget. A budget of 0 or
 // less is none.
 func (b *Buckets) Fit(budget int, maxZeroThreshold float64) (changed bool) {
-	if budget <= 0 {
+	if budget <= 0 || b.Populated() <= budget {
 		return false
 	}
+	p := b.lift()
+	changed = b.fit(budget, maxZeroThreshold)
+	if p != nil {
+		b.settle(p)
+	}
+	return changed
+}
+
+func (b *Buckets) fit(budget int, maxZeroThreshold float64) (changed bool) {
 	for b.Populated() > budget {
 		cell := b.first()
 		bound := UpperBound(cell+1, b.scale.Schema)

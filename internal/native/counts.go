@@ -37,15 +37,16 @@ func (c *Counts) Add(index int, n uint64) (fresh bool) {
 	if n == 0 {
 		return false
 	}
-	return c.add(index-1, n)
+	return c.add(index-1, n, nil)
 }
 
-// add is Add for the cell and n > 0.
-func (c *Counts) add(cell int, n uint64) bool {
+// add is Add for the cell and n > 0. A page that is missing is made where the buckets are
+// that c belongs to, on the heap if they are nil.
+func (c *Counts) add(cell int, n uint64, of *Buckets) bool {
 	number := cell >> pageBits
 	at := number - c.offset
 	if uint(at) >= uint(len(c.pages)) || c.pages[at].number != number {
-		at = c.page(number)
+		at = c.page(number, of)
 	}
 	count := &c.pages[at].counts[cell&(pageLen-1)]
 	before := *count
@@ -73,7 +74,7 @@ func (c *Counts) Each(f func(index int, n uint64)) {
 }
 
 // page returns the place of a page, which is made if there is none.
-func (c *Counts) page(number int) int {
+func (c *Counts) page(number int, of *Buckets) int {
 	// Which way this turns cannot be predicted, so it does not branch: the sign of
 	// a difference masks the step.
 	at := 0
@@ -83,13 +84,13 @@ func (c *Counts) page(number int) int {
 		n -= half
 	}
 	if at == len(c.pages) || c.pages[at].number != number {
-		c.insert(at, number)
+		c.insert(at, number, of)
 	}
 	c.offset = number - at
 	return at
 }
 
-func (c *Counts) insert(at, number int) {
+func (c *Counts) insert(at, number int, of *Buckets) {
 	n := len(c.pages)
 	if n < cap(c.pages) {
 		c.pages = c.pages[:n+1]
@@ -97,7 +98,9 @@ func (c *Counts) insert(at, number int) {
 		c.pages = append(c.pages, page{})
 	}
 	counts := c.pages[n].counts
-	if counts == nil {
+	if of != nil && of.place != nil {
+		counts = of.fresh(c, number)
+	} else if counts == nil {
 		counts = new([pageLen]uint64)
 	} else {
 		*counts = [pageLen]uint64{}
@@ -184,7 +187,7 @@ func (c *Counts) coarsen(shift uint) {
 }
 
 // merge adds the counts of o, whose cells are 1<<shift to one of c, but returns
-// instead what is in cells up to one of o's.
+// instead what is in cells up to one of o's. c must be on the heap.
 func (c *Counts) merge(o *Counts, shift uint, upTo int) (taken uint64) {
 	for _, p := range o.pages {
 		for i, n := range p.counts {
@@ -194,7 +197,7 @@ func (c *Counts) merge(o *Counts, shift uint, upTo int) (taken uint64) {
 			case cell <= upTo:
 				taken += n
 			default:
-				c.add(cell>>shift, n)
+				c.add(cell>>shift, n, nil)
 			}
 		}
 	}

@@ -12,6 +12,9 @@
 // quarter of a power of two that occurs, so a kilobyte or two for latencies, and
 // about 1.5 MiB if every magnitude of float64 occurs.
 //
+// A Window of sketches may be moved to words that other processes read, and costs the
+// same there.
+//
 // The types here are for one goroutine at a time.
 package sketch
 
@@ -72,18 +75,21 @@ func (s *Sketch) extend(low, high float64) {
 	}
 }
 
-// page returns the counts of a page, which is made if there is none. Most often its
-// neighbours stand beside it, so that the offset of one of them says where to look.
-func (s *Sketch) page(number int) *[pageBins]uint32 {
+// page returns the counts of a page, which is made if there is none.
+func (s *Sketch) page(number int) *[pageBins]uint32 { return s.pageIn(number, nil) }
+
+// pageIn is page for a sketch that has a room, or nil. Most often a page's neighbours
+// stand beside it, so that the offset of one of them says where to look.
+func (s *Sketch) pageIn(number int, r *room) *[pageBins]uint32 {
 	at := number - s.offset
 	if uint(at) >= uint(len(s.pages)) || s.pages[at].number != number {
-		at = s.search(number)
+		at = s.search(number, r)
 	}
 	return s.pages[at].counts
 }
 
 // search returns the place of a page, which is made if there is none.
-func (s *Sketch) search(number int) int {
+func (s *Sketch) search(number int, r *room) int {
 	low, high := 0, len(s.pages)
 	for low < high {
 		if middle := int(uint(low+high) / 2); s.pages[middle].number < number {
@@ -93,9 +99,13 @@ func (s *Sketch) search(number int) int {
 		}
 	}
 	if low == len(s.pages) || s.pages[low].number != number {
+		counts := new([pageBins]uint32)
+		if r != nil {
+			counts = r.page(number, counts)
+		}
 		s.pages = append(s.pages, page{})
 		copy(s.pages[low+1:], s.pages[low:])
-		s.pages[low] = page{number, new([pageBins]uint32)}
+		s.pages[low] = page{number, counts}
 	}
 	s.offset = number - low
 	return low

@@ -3,11 +3,13 @@
 package sketch
 
 // Window keeps the values of the most recent periods, a sketch for each. Who uses
-// it numbers the periods. Create one with NewWindow.
+// it numbers the periods. Create one with NewWindow, on the heap. See MoveTo for one that
+// other processes read.
 type Window struct {
 	ring   []Sketch // period p is in ring[p%len(ring)]
 	period uint64   // the latest added to
 	now    *Sketch  // that of period, for dividing takes long
+	room   *room    // where now is, once moved; nil: on the heap
 }
 
 // NewWindow returns an empty window over that many periods.
@@ -23,15 +25,25 @@ func (w *Window) Add(period uint64, v float64) {
 	if period > w.period {
 		w.advance(period)
 	}
+	if w.room != nil {
+		w.room.add(w.now, v)
+		return
+	}
 	w.now.Add(v)
 }
 
 func (w *Window) advance(period uint64) {
 	n := uint64(len(w.ring))
 	for back := range min(n, period-w.period) {
+		if w.room != nil {
+			w.room.rooms[(period-back)%n].begin(period - back)
+		}
 		w.ring[(period-back)%n] = Sketch{}
 	}
 	w.period, w.now = period, &w.ring[period%n]
+	if w.room != nil {
+		w.room = &w.room.rooms[period%n]
+	}
 }
 
 // MergeInto adds to s what is within the window that ends with period, or with
@@ -58,8 +70,14 @@ func (w *Window) Absorb(ours uint64, o *Window, theirs uint64) {
 	for back := uint64(0); back < n && back <= o.period; back++ {
 		p := o.period - back
 		age := min(end-p, w.period)
-		if end-p < n {
-			w.ring[(w.period-age)%n].Merge(&o.ring[p%n])
+		if end-p >= n {
+			continue
+		}
+		to, from := (w.period-age)%n, &o.ring[p%n]
+		if w.room != nil {
+			w.room.rooms[to].merge(&w.ring[to], from)
+		} else {
+			w.ring[to].Merge(from)
 		}
 	}
 }
