@@ -98,6 +98,9 @@ func (r *Reader) Alive() (bool, error) {
 // Len returns the number of records that the last Values read.
 func (r *Reader) Len() int { return r.valid }
 
+// Known returns the number of records that Refresh has found.
+func (r *Reader) Known() int { return len(r.entries) }
+
 // At returns record i, from 0 to Len()-1, in the order in which they were added.
 func (r *Reader) At(i int) Entry {
 	e := &r.entries[:r.valid][i]

@@ -75,6 +75,11 @@ func (f *Family) words() int {
 	return GaugeWords
 }
 
+// shards reports whether the words of series are shards, of words that belong together.
+func (f *Family) shards() bool {
+	return f.Kind == metric.Histogram || f.Kind == metric.GaugeHistogram || f.Kind == metric.Summary
+}
+
 // shard returns how many words a shard has, of kinds that have shards.
 func (f *Family) shard() int {
 	if f.Kind == metric.Summary {

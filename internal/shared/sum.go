@@ -17,7 +17,7 @@ type sum struct {
 	rough float64   // what is too large for that, or not a number
 }
 
-const largeFloat = 1 << 1000 // and a million of them are still finite
+const largeFloat = 0x1p1000 // and a million of them are still finite
 
 func (s *sum) add(x float64) {
 	if x == 0 {

@@ -7,12 +7,17 @@ import "math"
 // PageBins is how many neighbouring bins a page has.
 const PageBins = pageBins
 
+// ValidPage reports whether some values have bins in a page of that number.
+func ValidPage(number int64) bool {
+	last := int64(bin(math.Inf(1)) >> 4)
+	return -last-1 <= number && number <= last
+}
+
 // AddPage adds the counts of a page, but does not know their least and greatest value:
 // Extend must be called, or ExtendPage. It returns false, and adds nothing, if there is
 // no such page.
 func (s *Sketch) AddPage(number int, counts *[PageBins]uint32) bool {
-	last := bin(math.Inf(1)) >> 4
-	if number > last || number < -last-1 {
+	if !ValidPage(int64(number)) {
 		return false
 	}
 	to := s.page(number)
