@@ -62,6 +62,7 @@ type Desc struct {
 	Help string
 	Unit string // a base unit such as "seconds", or empty; never added to Name
 	Kind Kind
+	Mode Mode // how the values of several processes become one; of gauges alone
 
 	// ConstLabels are on every series, with these values.
 	ConstLabels []Label
@@ -75,6 +76,7 @@ type Family struct {
 	Help   string
 	Unit   string
 	Kind   Kind
+	Mode   Mode // how the values of several processes become one; of gauges alone
 	Points []Point
 }
 

@@ -22,12 +22,12 @@ type Sink struct {
 
 // Counter writes one counter series: a total that only grows.
 func (s *Sink) Counter(name, help string, value float64, labels ...Label) {
-	s.add(name, help, "", Counter, &Point{Value: value}, nil, labels)
+	s.add(name, help, "", Counter, ModeDefault, &Point{Value: value}, nil, labels)
 }
 
 // Gauge writes one gauge series.
 func (s *Sink) Gauge(name, help string, value float64, labels ...Label) {
-	s.add(name, help, "", Gauge, &Point{Value: value}, nil, labels)
+	s.add(name, help, "", Gauge, ModeDefault, &Point{Value: value}, nil, labels)
 }
 
 // Add writes one series of any kind: the way to write histograms and summaries,
@@ -37,11 +37,11 @@ func (s *Sink) Gauge(name, help string, value float64, labels ...Label) {
 //
 //go:noinline
 func (s *Sink) Add(d *Desc, p Point) {
-	s.add(d.Name, d.Help, d.Unit, d.Kind, &p, d.ConstLabels, p.Labels)
+	s.add(d.Name, d.Help, d.Unit, d.Kind, d.Mode, &p, d.ConstLabels, p.Labels)
 }
 
-func (s *Sink) add(name, help, unit string, kind Kind, p *Point, constant, labels []Label) {
-	f := s.family(name, help, unit, kind)
+func (s *Sink) add(name, help, unit string, kind Kind, mode Mode, p *Point, constant, labels []Label) {
+	f := s.family(name, help, unit, kind, mode)
 	if f == nil {
 		return
 	}
@@ -51,14 +51,14 @@ func (s *Sink) add(name, help, unit string, kind Kind, p *Point, constant, label
 
 // family returns the family called name, or nil after noting that it was
 // written before with another meaning.
-func (s *Sink) family(name, help, unit string, kind Kind) *Family {
+func (s *Sink) family(name, help, unit string, kind Kind, mode Mode) *Family {
 	f := s.last
 	if f == nil || f.Name != name {
 		f = s.byName[name]
 	}
 	switch {
 	case f == nil:
-		f = &Family{Name: name, Help: help, Unit: unit, Kind: kind}
+		f = &Family{Name: name, Help: help, Unit: unit, Kind: kind, Mode: mode}
 		s.families = append(s.families, f)
 		if s.byName == nil {
 			s.byName = make(map[string]*Family)

@@ -29,6 +29,37 @@ func list(dir, suffix string) ([]string, error) {
 	return paths, nil
 }
 
+// Check reports why a directory cannot be one of cell files: it must exist, belong to the
+// effective user and have mode 0700.
+func Check(dir string) error {
+	if err := supported(); err != nil {
+		return err
+	}
+	return checkDir(dir)
+}
+
+// TryLock locks a file in a directory, which is made if it is missing, and returns what
+// unlocks it. It returns nil if somebody else has locked it; the end of a process unlocks
+// what it has locked.
+func TryLock(dir, name string) (unlock func(), err error) {
+	if err := Check(dir); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, name)
+	fd, err := openToLock(path)
+	if err == nil {
+		var locked bool
+		if locked, err = lock(fd); locked {
+			return func() { closeFile(fd) }, nil
+		}
+		closeFile(fd)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ember: cell directory %q: %q cannot be locked: %w", dir, name, err)
+	}
+	return nil, nil
+}
+
 // Sweep removes what processes that died in Create left in a directory, and returns
 // how many files that were. What it cannot look at or remove it leaves, and says so
 // when it is done with the others.

@@ -3,6 +3,7 @@
 package cellfile
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -22,6 +23,7 @@ import (
 // closed. Its methods may be called by any goroutine.
 type File struct {
 	path   string
+	draft  string // its name before it has that
 	limits Limits
 	id     Identity
 	tmpfs  knownBool
@@ -43,13 +45,20 @@ type knownBool struct{ value, known bool }
 // Record is a record of a file. Whoever holds it may update its words, atomically.
 // The zero Record has no words and must not be retired.
 type Record struct {
-	Words []uint64 // zero at first; never move
+	Words []uint64 // never move
+	At    int64    // where the record is in its file, a multiple of Align
 	state *uint32
 }
 
 // Retire makes readers skip the record, at one atomic store. The words stay valid
-// memory, and the space is not used again.
+// memory, and the space is not used for other records.
 func (r Record) Retire() { atomic.StoreUint32(r.state, retired) }
+
+// Restore undoes Retire.
+func (r Record) Restore() { atomic.StoreUint32(r.state, live) }
+
+// Align is what offsets of records are multiples of.
+const Align = recordAlign
 
 const (
 	suffix    = ".ember"
@@ -78,17 +87,44 @@ func Create(dir string, limits Limits) (*File, error) {
 	}
 	for range 10 {
 		var f *File
-		if f, err = create(dir, limits); !errors.Is(err, errSwept) {
+		if f, err = create(dir, limits, ""); !errors.Is(err, errSwept) {
 			return f, err
 		}
 	}
 	return nil, err
 }
 
+// Draft makes a file as Create does, but in a directory that exists, and such that
+// readers do not see it before Publish. What a process that dies leaves of it, Sweep
+// removes.
+func Draft(dir string, limits Limits, name string) (*File, error) {
+	if err := Check(dir); err != nil {
+		return nil, err
+	}
+	limits, err := limits.checked()
+	if err != nil {
+		return nil, err
+	}
+	return create(dir, limits, name)
+}
+
+// Publish gives a draft its name, in the place of the file that had it. If it fails
+// nothing has changed.
+func (f *File) Publish() error {
+	if err := os.Rename(f.draft, f.path); err != nil {
+		return f.failed("cannot be renamed into place", err)
+	}
+	return nil
+}
+
+// Discard removes a draft that was not published. It must be closed or unmapped too.
+func (f *File) Discard() error { return os.Remove(f.draft) }
+
 // errSwept says that Sweep took a file for stale before it was locked.
 var errSwept = errors.New("another process removes it again and again")
 
-func create(dir string, limits Limits) (_ *File, err error) {
+// create makes a file, and leaves it a draft if it gets a name.
+func create(dir string, limits Limits, name string) (_ *File, err error) {
 	f := &File{
 		limits: limits,
 		id:     Identity{PID: os.Getpid(), Start: processStart(), BootID: bootID(), Created: time.Now()},
@@ -96,8 +132,10 @@ func create(dir string, limits Limits) (_ *File, err error) {
 		open:   true,
 	}
 	rand.Read(f.id.ID[:])
-	f.path = filepath.Join(dir, strconv.Itoa(f.id.PID)+"-"+hex.EncodeToString(f.id.ID[:])+suffix)
-	tmp := filepath.Join(dir, filepath.Base(f.path)+".tmp")
+	random := strconv.Itoa(f.id.PID) + "-" + hex.EncodeToString(f.id.ID[:]) + suffix
+	f.path = filepath.Join(dir, cmp.Or(name, random))
+	tmp := filepath.Join(dir, random+".tmp")
+	f.draft = tmp
 	f.fd, err = createFile(tmp)
 	if err != nil {
 		return nil, f.failed("cannot be created", err)
@@ -121,6 +159,9 @@ func create(dir string, limits Limits) (_ *File, err error) {
 	f.id.encode(header, f.size)
 	f.used = headerSize
 	f.published = (*uint64)(unsafe.Pointer(&header[usedAt]))
+	if name != "" {
+		return f, nil
+	}
 	if err := os.Rename(tmp, f.path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = errSwept
@@ -145,14 +186,17 @@ func (f *File) Identity() Identity { return f.id }
 // not say. On a disk, updates may stall for as long as the disk is busy.
 func (f *File) Tmpfs() (tmpfs, known bool) { return f.tmpfs.value, f.tmpfs.known }
 
-// Add adds a record with a number of words, all zero, and publishes it: readers see it
-// whole, or not at all if the process ends before. The key is copied. Kind 0 is
-// reserved.
+// Add adds a record with a number of words, the first of which are given and the others
+// zero, and publishes it: readers see it whole, or not at all if the process ends before.
+// The key is copied. Kind 0 is reserved.
 //
 // If it fails the file is as it was, and its words remain good. The error matches
 // ErrFull if the record would exceed Limits, ErrClosed after Close, and
 // syscall.ENOSPC if there is no space on the filesystem; then a later call may succeed.
-func (f *File) Add(kind uint16, key []byte, words int) (Record, error) {
+func (f *File) Add(kind uint16, key []byte, words int, first ...uint64) (Record, error) {
+	if len(first) > words && words >= 0 {
+		return Record{}, fmt.Errorf("ember: cell file %q: record with %d words begins with %d words", f.path, words, len(first))
+	}
 	if kind == filler || words < 0 {
 		return Record{}, fmt.Errorf("ember: cell file %q: record of kind %d with %d words: kind must be above 0, and words not below", f.path, kind, words)
 	}
@@ -176,16 +220,42 @@ func (f *File) Add(kind uint16, key []byte, words int) (Record, error) {
 	h := head{size: uint32(size), words: uint32(words), key: uint32(len(key)), kind: kind, at: f.used}
 	b := f.segments[len(f.segments)-1][f.used-f.last:][:size]
 	h.encode(b, key)
+	r := Record{At: f.used, state: (*uint32)(unsafe.Pointer(&b[4]))}
+	if words > 0 {
+		r.Words = unsafe.Slice((*uint64)(unsafe.Pointer(&b[headSize])), words)
+		copy(r.Words, first)
+	}
 	f.used += size
 	f.records++
 	// Whoever sees this sees all of the above, for it is a store with release order.
 	atomic.StoreUint64(f.published, seal(f.used))
-
-	r := Record{state: (*uint32)(unsafe.Pointer(&b[4]))}
-	if words > 0 {
-		r.Words = unsafe.Slice((*uint64)(unsafe.Pointer(&b[headSize])), words)
-	}
 	return r, nil
+}
+
+// Locate returns the record whose words begin at first, and its kind. It returns false if
+// that is no such place of the file's.
+func (f *File) Locate(first *uint64) (r Record, kind uint16, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var start int64 // of the segment
+	for _, mem := range f.segments {
+		// Whatever first is, it is not used: what is compared are addresses.
+		at := int64(uintptr(unsafe.Pointer(first)) - uintptr(unsafe.Pointer(&mem[0])))
+		if at >= headSize && at < int64(len(mem)) && at%8 == 0 && start+at-headSize >= headerSize && start+at <= f.used {
+			b := mem[at-headSize:]
+			h, detail := parseHead(b, start+at-headSize, start+int64(len(mem)))
+			if detail != "" || h.words == 0 || h.kind == filler || checksum(b, b[h.keyAt():h.keyAt()+int64(h.key)]) != h.sum {
+				return Record{}, 0, false
+			}
+			return Record{
+				Words: unsafe.Slice((*uint64)(unsafe.Pointer(&b[headSize])), int(h.words)),
+				At:    h.at,
+				state: (*uint32)(unsafe.Pointer(&b[4])),
+			}, h.kind, true
+		}
+		start += int64(len(mem))
+	}
+	return Record{}, 0, false
 }
 
 // next goes on to a new segment with room for need bytes.

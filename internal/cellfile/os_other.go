@@ -18,6 +18,7 @@ func supported() error {
 
 func checkDir(string) error                     { return supported() }
 func createFile(string) (int, error)            { return -1, supported() }
+func openToLock(string) (int, error)            { return -1, supported() }
 func closeFile(int) error                       { return supported() }
 func truncate(int, int64)                       {}
 func lock(int) (bool, error)                    { return false, supported() }

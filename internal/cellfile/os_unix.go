@@ -76,6 +76,14 @@ func createFile(path string) (fd int, err error) {
 	return fd, nil
 }
 
+func openToLock(path string) (fd int, err error) {
+	err = again(func() error {
+		fd, err = syscall.Open(path, syscall.O_RDWR|syscall.O_CREAT|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600)
+		return err
+	})
+	return fd, err
+}
+
 // closeFile gives up the lock too, which closing does not do: mappings keep the open
 // file, and with it the lock.
 func closeFile(fd int) error {

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"unsafe"
 )
 
 // Reader reads a file of any process of the same user, alive or dead. Open makes it;
@@ -47,6 +48,7 @@ type entry struct {
 
 // Entry is a record as it was last read.
 type Entry struct {
+	At      int64 // where it is in the file
 	Kind    uint16
 	Retired bool
 	Key     []byte   // must not be changed; stays as it is
@@ -96,10 +98,14 @@ func (r *Reader) Alive() (bool, error) {
 // Len returns the number of records that the last Values read.
 func (r *Reader) Len() int { return r.valid }
 
+// Known returns the number of records that Refresh has found.
+func (r *Reader) Known() int { return len(r.entries) }
+
 // At returns record i, from 0 to Len()-1, in the order in which they were added.
 func (r *Reader) At(i int) Entry {
 	e := &r.entries[:r.valid][i]
 	return Entry{
+		At:      e.at,
 		Kind:    e.kind,
 		Retired: e.dead,
 		Key:     e.key,
@@ -268,6 +274,25 @@ func (r *Reader) Values() error {
 		e.dead = state == retired
 		copy(r.values[e.value:], b[headSize/8:])
 		r.valid = i + 1
+	}
+	return nil
+}
+
+// Copy reads the words of record i once more, into a slice that is as long as its Words,
+// which stay as they are. It is for words that belong together: what is the same in two
+// copies, one soon after the other, was not being changed.
+func (r *Reader) Copy(i int, words []uint64) error {
+	e := &r.entries[:r.valid][i]
+	words = words[:e.words]
+	if len(words) == 0 {
+		return nil
+	}
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 8*len(words))
+	if n, err := r.file.ReadAt(b, e.at+headSize); n < len(b) {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return r.cannotRead(e.at, r.parsed, err)
 	}
 	return nil
 }
