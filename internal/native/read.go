@@ -26,7 +26,7 @@ func (b *Buckets) AddPage(negative bool, number int, counts *[PageLen]uint64) bo
 		if cell < minIndex>>shift || cell > maxIndex>>shift {
 			return false
 		}
-		c.add(cell, n)
+		c.add(cell, n, b)
 	}
 	return true
 }
