@@ -27,6 +27,7 @@ func newDefault(rules *Rules, misread error) *Registry {
 			panic(err)
 		}
 	}
+	r.joinFromEnv()
 	return r
 }
 
@@ -36,7 +37,10 @@ func newDefault(rules *Rules, misread error) *Registry {
 //
 //	ember.Unregister(collectors.NewGo(collectors.GoOpts{}))
 //
-// It heeds the rules that RulesFromEnv finds.
+// It heeds the rules that RulesFromEnv finds, and, if the program imports package
+// multiproc, the environment variable PROMETHEUS_MULTIPROC_DIR: with it, it is one with the
+// default registries of the other processes that have the same directory. If that cannot
+// be opened, the log says why, and the registry is that of this process alone.
 func Default() *Registry {
 	r := defaultRegistry()
 	r.say() // now, for whoever writes logs may count them here

@@ -42,6 +42,9 @@ type definition struct {
 	children *childmap.Map // of a vector
 	limits   *limits       // likewise: its own
 	layout   *layout       // of a histogram
+	summary  *summaryShape // of a summary
+
+	home atomic.Pointer[home] // where its series live that other processes see; nil: none do
 
 	shaping sync.Mutex               // held while it is registered
 	shaped  atomic.Pointer[exposure] // set once, under shaping: how it has been exposed since it was first registered

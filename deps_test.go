@@ -34,6 +34,7 @@ func TestImportClosure(t *testing.T) {
 		"github.com/embermetrics/ember/internal/native",
 		"github.com/embermetrics/ember/internal/sketch",
 		"github.com/embermetrics/ember/internal/structlabels",
+		"github.com/embermetrics/ember/internal/words",
 		"github.com/embermetrics/ember/metric",
 		"github.com/klauspost/compress/flate",
 		"github.com/klauspost/compress/internal/le",

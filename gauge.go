@@ -23,6 +23,12 @@ type GaugeOpts struct {
 
 	ConstLabels Labels // on every series, with these values
 
+	// Mode says how the values of several processes become one, where many processes are
+	// scraped as one; see WithMultiproc. The default adds up those of the processes that
+	// live. ModeLatest and ModeLiveLatest cost an update there the time that it takes to
+	// ask for the time.
+	Mode Mode
+
 	// MaxSeries is how many series a vector may have. Zero means the registry's
 	// default, WithMaxSeries; negative no limit. What comes after that is counted in
 	// one series more, whose label values are all "other".
@@ -52,7 +58,15 @@ func (o GaugeOpts) limits() limits {
 }
 
 func (o GaugeOpts) define(labels []string) *definition {
-	return newDefinition(metric.Gauge, o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labels)
+	d := newDefinition(metric.Gauge, o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labels)
+	if d.Mode = o.Mode; !d.Mode.Valid() {
+		d.fail(wrong(&d.Desc, "the Mode (%v) must be one of the modes", o.Mode))
+		d.Mode = ModeDefault
+	}
+	if d.Mode != ModeDefault {
+		d.differ("mode %v", d.Mode)
+	}
+	return d
 }
 
 // Gauge is a value that goes up and down: a temperature, requests in flight. It
@@ -76,6 +90,7 @@ func NewGauge(opts GaugeOpts) *Gauge {
 }
 
 func (g *Gauge) init(m *gaugeMore) {
+	g.own.Store(neverSet)
 	g.more.Store(m)
 	g.at.Store(&g.own)
 }
@@ -104,10 +119,14 @@ func (g *Gauge) Add(v float64) {
 func add(at *atomic.Uint64, v float64) bool {
 	for {
 		old := at.Load()
-		if old == endedGauge {
-			return false
+		value := math.Float64frombits(old)
+		if noValue(old) {
+			if old == endedGauge {
+				return false
+			}
+			value = valueOf(old)
 		}
-		if at.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
+		if at.CompareAndSwap(old, math.Float64bits(value+v)) {
 			return true
 		}
 	}
@@ -137,7 +156,7 @@ func (g *Gauge) Track() func() {
 // Value returns the value.
 func (g *Gauge) Value() float64 {
 	if at := g.at.Load(); at != nil {
-		if bits := at.Load(); bits != endedGauge {
+		if bits := at.Load(); !noValue(bits) {
 			return math.Float64frombits(bits)
 		}
 	}

@@ -6,8 +6,10 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/embermetrics/ember/internal/childmap"
+	"github.com/embermetrics/ember/internal/words"
 )
 
 // Most gauges are ordinary: a value, which updates write. Some need to know more of
@@ -20,7 +22,11 @@ type gaugeMore struct {
 	def *definition
 	is  gaugeIs // constant
 
-	mu sync.Mutex
+	mu sync.Mutex // also held while a gauge moves or ends
+
+	// Where the word of a special gauge is that other processes see, and behind it when it
+	// was updated; nil: own.
+	words atomic.Pointer[[2]atomic.Uint64]
 
 	// Of a watched gauge: what has been done to it since somebody looked, and, by who
 	// looks, holding mu: how often there was something to see, and whether something was
@@ -33,6 +39,7 @@ type gaugeMore struct {
 	// that the first of them brings along.
 	heir *heir
 	left float64
+	word *atomic.Uint64 // where its value was
 }
 
 // gaugeIs says what is special about a gauge.
@@ -47,6 +54,9 @@ const (
 
 	// A watched gauge notes that it is updated, also by what leaves the value as it is.
 	watched
+
+	// A dated gauge notes when it is updated, for other processes.
+	dated
 
 	// The series of an ended gauge has ended.
 	ended
@@ -65,24 +75,59 @@ func (f *flag) touch() {
 func (f *flag) untouch() bool { return f.on.Load() != 0 && f.on.Swap(0) != 0 }
 
 const (
-	// nothingAdded are the bits of -0, which leaves every sum as it is, and which no sum
-	// comes back to.
-	nothingAdded = 1 << 63
-
 	// endedGauge are the bits that an ended gauge has instead of a value, so that additions
 	// notice which did not know: a NaN that computing does not make.
 	endedGauge = 0x7ff8_656e_6465_6421
+
+	// neverSet are those of a gauge that was neither set nor added to: another such NaN.
+	neverSet = words.Unset
 )
+
+// noValue reports whether a gauge's bits stand for something else than a value: only
+// endedGauge and neverSet do, the two in four that computing does not make.
+func noValue(bits uint64) bool { return bits>>2 == endedGauge>>2 }
+
+// valueOf returns the value that a gauge's bits stand for: 0 if it was never set.
+func valueOf(bits uint64) float64 {
+	if bits == neverSet {
+		return 0
+	}
+	return math.Float64frombits(bits)
+}
 
 // initOthers makes g, which is ready, one for others.
 func (g *Gauge) initOthers() {
-	g.own.Store(nothingAdded)
+	g.own.Store(neverSet)
 	g.more.Store(&gaugeMore{def: g.more.Load().def, is: forOthers})
 	g.at.Store(nil)
 }
 
 // initWatched makes g, which is new, a watched one.
-func (g *Gauge) initWatched(d *definition) { g.more.Store(&gaugeMore{def: d, is: watched}) }
+func (g *Gauge) initWatched(d *definition) {
+	g.own.Store(neverSet)
+	g.more.Store(&gaugeMore{def: d, is: watched})
+}
+
+// word returns where the value of a special gauge is.
+func (g *Gauge) word(m *gaugeMore) *atomic.Uint64 {
+	if w := m.words.Load(); w != nil {
+		return &w[0]
+	}
+	return &g.own
+}
+
+// wait returns when a gauge has moved that is about to.
+func (m *gaugeMore) wait() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+}
+
+// date notes that a special gauge was updated now, if it is to be noted.
+func (m *gaugeMore) date() {
+	if w := m.words.Load(); w != nil && m.def.dates() {
+		w[1].Store(uint64(time.Now().UnixNano()))
+	}
+}
 
 // setSpecial is Set for gauges that are special.
 func (g *Gauge) setSpecial(v float64) {
@@ -92,17 +137,36 @@ func (g *Gauge) setSpecial(v float64) {
 		case forOthers:
 			m.def.dropped[noPlace].Add(1) // the log has heard of the limit
 			return
-		case watched:
-			m.assigned.touch()
+		case ordinary:
+			at := g.at.Load()
+			if at == nil {
+				m.wait()
+				continue
+			}
+			if at != &g.own {
+				g.own.Store(endedGauge) // which v may have taken the place of
+			}
+			at.Store(math.Float64bits(v))
+			if at == g.at.Load() {
+				return
+			}
+		case watched, dated:
+			if m.is == watched {
+				m.assigned.touch()
+			}
 			bits := math.Float64bits(v)
 			if bits == endedGauge {
 				bits = math.Float64bits(math.NaN())
 			}
-			if old := g.own.Load(); old != endedGauge && g.own.CompareAndSwap(old, bits) {
+			w := g.word(m)
+			if old := w.Load(); old == endedGauge {
+				m.wait()
+			} else if w.CompareAndSwap(old, bits) {
+				m.date()
 				return
 			}
 		default:
-			m.setHeir(&g.own, v)
+			g.setHeir(m, v)
 			return
 		}
 	}
@@ -114,27 +178,33 @@ func (g *Gauge) addSpecial(v float64) {
 		m := g.more.Load()
 		switch m.is {
 		case ordinary:
-			if g.at.Load() != nil {
-				return // somebody has set it to just this NaN, and adding changes nothing
+			at := g.at.Load()
+			if at == nil {
+				m.wait()
+			} else if add(at, v) || at == g.at.Load() {
+				return // or somebody has set it to just this NaN, and adding changes nothing
 			}
 		case ended:
 			m.addHeir(v)
 			return
 		default:
 			m.added.touch()
-			if add(&g.own, v) {
+			if add(g.word(m), v) {
+				m.date()
 				return
 			}
+			m.wait()
 		}
 	}
 }
 
 // setHeir is Set for a gauge that has ended, and whose word was perhaps set meanwhile.
-func (m *gaugeMore) setHeir(own *atomic.Uint64, v float64) {
+func (g *Gauge) setHeir(m *gaugeMore, v float64) {
 	to := m.heir.gauge()
 	m.mu.Lock() // until end has taken what was left
 	defer m.mu.Unlock()
-	own.Store(endedGauge)
+	m.word.Store(endedGauge)
+	g.own.Store(endedGauge)
 	m.left = 0
 	to.Set(v)
 }
@@ -199,27 +269,36 @@ func (g *Gauge) specialValue() float64 {
 		if m.is == ended {
 			return m.valueOfHeir()
 		}
-		bits := g.own.Load()
-		switch {
-		case m.is == forOthers && bits == nothingAdded:
-			return 0
-		case bits != endedGauge:
-			return math.Float64frombits(bits)
-		case m.is == ordinary && g.at.Load() != nil:
-			return math.NaN() // somebody has set it to just this one
+		if m.is == ordinary {
+			at := g.at.Load()
+			if at == nil {
+				m.wait()
+				continue
+			}
+			bits := at.Load()
+			if at == g.at.Load() {
+				return valueOf(bits) // or somebody has set it to just this NaN
+			}
+			continue
 		}
+		if bits := g.word(m).Load(); bits != endedGauge {
+			return valueOf(bits)
+		}
+		m.wait()
 	}
 }
 
 // exists reports whether there is anything to expose.
 func (g *Gauge) exists() bool {
-	return g.at.Load() != nil || g.own.Load() != nothingAdded || g.more.Load().is != forOthers
+	m := g.more.Load()
+	return g.at.Load() != nil || m.is != forOthers || g.word(m).Load() != neverSet
 }
 
 // activity changes with every update of a watched gauge. It also changes as long as there
 // is something that was added and may be taken off yet: a request in flight may take long.
 func (g *Gauge) activity() uint64 {
-	return g.more.Load().look(math.Float64frombits(g.own.Load()))
+	m := g.more.Load()
+	return m.look(valueOf(g.word(m).Load()))
 }
 
 func (m *gaugeMore) look(value float64) uint64 {
@@ -238,17 +317,66 @@ func (m *gaugeMore) look(value float64) uint64 {
 	return m.seen
 }
 
+// hold returns what g has beside its value, with mu locked.
+func (g *Gauge) hold() *gaugeMore {
+	for {
+		m := g.more.Load()
+		m.mu.Lock()
+		if m == g.more.Load() {
+			return m
+		}
+		m.mu.Unlock()
+	}
+}
+
+// moveTo makes words where other processes see the value, and behind it when it was
+// updated, the place of the value. It returns false if g has moved before or has ended.
+func (g *Gauge) moveTo(words *[2]atomic.Uint64) bool {
+	m := g.hold()
+	defer m.mu.Unlock()
+	if m.is == ended || m.words.Load() != nil {
+		return false
+	}
+	to := m
+	if m.is == ordinary {
+		if g.at.Load() != &g.own {
+			return false
+		}
+		g.at.Store(nil) // who sees it waits
+		if m.def.dates() {
+			to = &gaugeMore{def: m.def, is: dated}
+		}
+	}
+	bits := g.own.Swap(endedGauge) // additions that have not seen nil see this
+	words[0].Store(bits)
+	if to.is == ordinary {
+		g.at.Store(&words[0])
+		return true
+	}
+	to.words.Store(words)
+	if bits != neverSet {
+		to.date()
+	}
+	g.more.Store(to)
+	return true
+}
+
 func (g *Gauge) end(h *heir, t *taken, forget func(activity uint64) bool) bool {
-	old := g.more.Load()
-	m := &gaugeMore{def: old.def, is: ended, heir: h}
+	m := &gaugeMore{is: ended, heir: h}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	old := g.hold()
+	m.def = old.def
 	g.more.Store(m)
-	at := g.at.Swap(nil) // only now: who sees nil finds m
-	if at == nil {
-		at = &g.own
+	m.word = g.at.Swap(nil) // only now: who sees nil finds m
+	if m.word == nil {
+		m.word = g.word(old)
 	}
-	left := math.Float64frombits(at.Swap(endedGauge))
+	if m.word != &g.own {
+		m.def.retire(wordAt(m.word))
+	}
+	left := valueOf(m.word.Swap(endedGauge))
+	old.mu.Unlock()
 	forgotten := forget(old.look(left))
 	// What was added may be taken off yet; what it was set to is no part of a sum.
 	t.value, t.set = left, old.is == watched && !old.pending

@@ -8,6 +8,7 @@ import (
 
 	"github.com/embermetrics/ember/internal/native"
 	"github.com/embermetrics/ember/internal/sketch"
+	"github.com/embermetrics/ember/internal/words"
 )
 
 // taken is what was taken out of one instrument, to be given to another of its kind.
@@ -41,6 +42,14 @@ func (t *taken) began(created *atomic.Int64) {
 	}
 }
 
+// beganShared lets other processes know when an instrument began, whose first word is
+// given if it has moved.
+func beganShared(first *uint64, createdAt int, created int64) {
+	if first != nil {
+		atomic.StoreUint64(further(first, createdAt), uint64(created))
+	}
+}
+
 // give keeps an exemplar unless there is a newer one.
 func (s *exemplarSlot) give(x *exemplar) {
 	if x == nil {
@@ -63,6 +72,7 @@ func (c *Counter) activity() uint64 { return activityOf(c.total.Parts()) }
 
 func (c *Counter) give(t *taken) {
 	t.began(&c.created)
+	beganShared(c.firstWord(), words.CounterWords-1, c.created.Load())
 	if t.whole != 0 {
 		c.total.AddWhole(t.whole)
 	}
@@ -73,6 +83,9 @@ func (c *Counter) give(t *taken) {
 }
 
 func (c *Counter) end(h *heir, t *taken, forget func(activity uint64) bool) bool {
+	if w := c.firstWord(); w != nil {
+		c.def.retire(w)
+	}
 	t.whole, t.fraction = c.total.End(&counterHeir{h})
 	if forget(activityOf(t.whole, t.fraction)) {
 		return false
@@ -127,6 +140,9 @@ func (h *Histogram) end(to *heir, t *taken, forget func(activity uint64) bool) b
 // endAs ends h, whose updates go where set says, and empties it into t.
 func (h *Histogram) endAs(set func(*histogramMore), t *taken) {
 	l := h.layout
+	if w := h.block.Elsewhere(); w != nil {
+		l.retire(w)
+	}
 	more := h.change(set)
 	t.created, t.bounds, t.buckets = h.created.Load(), l.bounds, make([]uint64, len(l.bounds)+1)
 	n := more.native
@@ -181,17 +197,22 @@ func (h *Histogram) give(t *taken) {
 		return
 	}
 	t.began(&h.created)
-	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + t.sum)
-	for b, count := range t.buckets {
-		w[histogramBuckets+l.rebucket(t.bounds, b)] += count
-	}
 	full := false
 	if n != nil {
 		b := n.shard(i)
 		b.Merge(&t.native)
 		full = l.native.maxBuckets > 0 && b.Populated() > l.native.maxBuckets
 	}
+	for b, count := range t.buckets {
+		w[histogramBuckets+l.rebucket(t.bounds, b)] += count
+	}
+	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + t.sum)
 	h.block.Release(w)
+	created := h.created.Load()
+	if n != nil {
+		created = n.began()
+	}
+	beganShared(h.block.Elsewhere(), l.words(), created)
 	if full {
 		var s histogramSnapshot
 		h.snapshot(&s, false) // which announces a scale that fits
@@ -221,6 +242,9 @@ func (n *nativeState) prepare(t *taken) {
 func (s *Summary) activity() uint64 { return s.Count() }
 
 func (s *Summary) end(h *heir, t *taken, forget func(activity uint64) bool) bool {
+	if w := s.block.Elsewhere(); w != nil {
+		s.shape.retire(w)
+	}
 	s.heir.Store(h)
 	t.created = s.created.Load()
 	if s.ages != nil {
@@ -255,4 +279,5 @@ func (s *Summary) give(t *taken) {
 		s.ages.window(shard, s.shape.periods).Absorb(period, from, t.period)
 	}
 	s.block.Release(w)
+	beganShared(s.block.Elsewhere(), summaryWords, s.created.Load())
 }

@@ -117,6 +117,7 @@ func (s *nativeShape) String() string {
 // each shard and leaves it empty: nothing is lost between.
 type nativeState struct {
 	shards cell.Beside[nativeShard] // of each shard of the block; nil: nothing observed
+	home   atomic.Pointer[beside]   // where shards are that other processes see; nil: on the heap
 	scale  atomic.Pointer[native.Scale]
 
 	mu      sync.Mutex // of readers, who alone change the following
@@ -143,22 +144,41 @@ func (n *nativeState) shard(i int) *native.Buckets {
 	at := n.shards.At(i)
 	s := *at
 	if scale := n.scale.Load(); s == nil || s.scale != scale {
-		s = rescale(at, scale)
+		s = n.rescale(at, i, scale)
 	}
 	return &s.buckets
 }
 
 //go:noinline
-func rescale(at **nativeShard, scale *native.Scale) *nativeShard {
+func (n *nativeState) rescale(at **nativeShard, i int, scale *native.Scale) *nativeShard {
 	s := *at
 	if s == nil {
 		s = new(nativeShard)
 		s.buckets.Reset(*scale)
+		if home := n.home.Load(); home != nil {
+			(*home).takeBuckets(i, &s.buckets)
+		}
 		*at = s
 	}
 	s.scale = scale
 	s.buckets.Rescale(*scale) // which a finer scale does nothing to
 	return s
+}
+
+// move lets the buckets of a shard that the caller holds live in home, and those made from
+// now on.
+func (n *nativeState) move(i int, home *beside) {
+	n.home.Store(home)
+	if s := *n.shards.At(i); s != nil {
+		(*home).takeBuckets(i, &s.buckets)
+	}
+}
+
+// began returns when the histogram began, in nanoseconds since 1970.
+func (n *nativeState) began() int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.created
 }
 
 func (h *Histogram) observeNative(v float64) {
@@ -170,10 +190,11 @@ func (h *Histogram) observeNative(v float64) {
 		h.next().Observe(v)
 		return
 	}
-	w[bucket]++
-	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + v)
+	// The native buckets first: whoever reads the words of a killed process counts on it.
 	b := n.shard(i)
 	full := b.Observe(v) && l.native.maxBuckets > 0 && b.Populated() > l.native.maxBuckets
+	w[bucket]++
+	w[histogramSum] = math.Float64bits(math.Float64frombits(w[histogramSum]) + v)
 	h.block.Release(w)
 	if full {
 		var s histogramSnapshot

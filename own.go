@@ -23,7 +23,18 @@ var (
 	seriesOverflow = newFamilyInfo("ember_series_overflow_total",
 		"Lookups of series, or of values of the named label, that there was no place for; they were counted as \"other\".", "", metric.Counter)
 
-	ownFamilies = []*familyInfo{collectorErrors, invalidExemplars, invalidUpdates, seriesCount, seriesOverflow}
+	multiprocErrors = newFamilyInfo("ember_multiproc_file_errors_total",
+		"Files of processes that could not be read, or not all of them, by why.", "", metric.Counter)
+	multiprocConflicts = newFamilyInfo("ember_multiproc_conflicts_total",
+		"Files of processes that say something else of a metric than the newest one.", "", metric.Counter)
+	multiprocNoPlace = newFamilyInfo("ember_multiproc_series_without_place_total",
+		"Times that there was no place for a series, so that other processes cannot see it.", "", metric.Counter)
+
+	ownFamilies = []*familyInfo{
+		collectorErrors, invalidExemplars, invalidUpdates,
+		multiprocConflicts, multiprocErrors, multiprocNoPlace,
+		seriesCount, seriesOverflow,
+	}
 )
 
 // failed counts and logs that a job failed, and returns its error with the
@@ -69,6 +80,18 @@ func (r *Registry) own(q request) []*scrapeFamily {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var failed, updates, exemplars, overflows, series tally
+	var fileErrors, conflicts, noPlace tally
+	if o := r.others.Load(); o != nil {
+		s := (*o).stats()
+		for reason, n := range s.FileErrors {
+			fileErrors.add(float64(n), metric.Label{Name: "reason", Value: reason})
+		}
+		for name, n := range s.Conflicts {
+			conflicts.add(float64(n), metric.Label{Name: "metric", Value: name})
+		}
+		// Even if there is none yet, so that it has a place itself.
+		noPlace = tally{"": {Point: metric.Point{Value: float64(s.SeriesWithoutPlace + s.SeriesLeftOut)}}}
+	}
 	for name, n := range r.failures {
 		failed.add(float64(n), metric.Label{Name: "collector", Value: name})
 	}
@@ -112,7 +135,8 @@ func (r *Registry) own(q request) []*scrapeFamily {
 	for _, own := range []struct {
 		info   *familyInfo
 		points tally
-	}{{collectorErrors, failed}, {invalidExemplars, exemplars}, {invalidUpdates, updates}, {seriesCount, series}, {seriesOverflow, overflows}} {
+	}{{collectorErrors, failed}, {invalidExemplars, exemplars}, {invalidUpdates, updates}, {multiprocConflicts, conflicts},
+		{multiprocErrors, fileErrors}, {multiprocNoPlace, noPlace}, {seriesCount, series}, {seriesOverflow, overflows}} {
 		if len(own.points) == 0 || !q.wants(own.info.name, own.info.kind) || r.dropsOwn(own.info.name) {
 			continue
 		}

@@ -52,6 +52,8 @@ type registryState struct {
 
 	countSeries atomic.Bool // see WithSeriesMetric
 
+	others atomic.Pointer[others] // see WithMultiproc; nil: none
+
 	mu       sync.Mutex
 	families map[string]*family   // by full name
 	claimed  map[string][]string  // by each name that a family may write, escaped: the full names of those families
@@ -76,6 +78,7 @@ type registration struct {
 	plan      *plan                    // until it is in effect; nil: rules change nothing
 	ruled     bool                     // rules have changed something
 	hidden    bool                     // dropped by a rule
+	left      atomic.Bool              // it is not registered any more
 	first     *registration            // of the same call of Register
 	parts     int                      // of the first: how many there are
 	described map[string][]metric.Desc // of a collector: what it may write, by name, both without in's prefix and labels; nil: anything
@@ -341,6 +344,17 @@ func (r *Registry) add(c Collector, regs []*registration) (later func(), err err
 		info.taken = append(info.taken, r.labels)
 	}
 	later = r.effect(c, regs)
+	if o := r.others.Load(); o != nil {
+		before := later
+		later = func() {
+			if before != nil {
+				before()
+			}
+			for _, reg := range regs {
+				(*o).adopt(reg)
+			}
+		}
+	}
 	if d := regs[0].part.def; d != nil {
 		delete(r.retired, d)
 		d.registry.Store(r.registryState)
@@ -402,11 +416,15 @@ func (r *Registry) Unregister(c Collector) bool {
 		}
 	}
 	for _, old := range found {
+		old.left.Store(true)
 		r.leave(old)
 		if d := old.part.def; d != nil {
 			d.registry.CompareAndSwap(r.registryState, nil)
 			if d.droppedAny() {
 				r.retired[d] = true
+			}
+			if o := r.others.Load(); o != nil {
+				(*o).leave(old)
 			}
 		}
 	}

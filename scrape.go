@@ -34,6 +34,7 @@ func collected(info *familyInfo, points []point) *scrapeFamily {
 // written under one name.
 type scrapePart struct {
 	info       *partInfo
+	reg        *registration // of the instrument
 	instrument instrument
 	called     []calledSeries // of the instrument
 	points     []point        // if instrument is nil, in order
@@ -107,9 +108,17 @@ func preparerOf(g Gatherer) preparer {
 	return foreign{g}
 }
 
-// prepare calls r's collectors and functions, checks what they wrote and puts it
-// in order with the instruments.
+// prepare prepares what r has, and what other processes have if it is one with them.
 func (r *Registry) prepare(ctx context.Context, q request) *scrape {
+	if o := r.others.Load(); o != nil {
+		return (*o).prepare(ctx, r, q)
+	}
+	return r.prepareLocal(ctx, q)
+}
+
+// prepareLocal calls r's collectors and functions, checks what they wrote and puts it
+// in order with the instruments.
+func (r *Registry) prepareLocal(ctx context.Context, q request) *scrape {
 	r.mu.Lock()
 	families, custom := r.inOrder(), r.custom
 	r.mu.Unlock()
@@ -128,7 +137,7 @@ func (r *Registry) prepare(ctx context.Context, q request) *scrape {
 		var parts []scrapePart
 		for _, m := range f.members {
 			if i, ok := m.collector.(instrument); ok && !m.hidden && r.exposes(m.in) {
-				parts = append(parts, scrapePart{info: m.part, instrument: i})
+				parts = append(parts, scrapePart{info: m.part, reg: m, instrument: i})
 				if _, ok := i.(calling); ok {
 					regs = append(regs, m)
 				}

@@ -105,6 +105,7 @@ func (o SummaryOpts) define(labels []string) *summaryShape {
 	s.period = max(age/time.Duration(s.periods), 1)
 	s.labels = newNumberLabels("quantile", s.quantiles)
 	d.differ("quantiles %v over %v in %v", s.quantiles, age, s.periods)
+	d.summary = s
 	return s
 }
 
@@ -138,6 +139,7 @@ const (
 // which period it is.
 type ages struct {
 	clock   clock                      // its periods are the steps
+	home    atomic.Pointer[beside]     // where windows are that other processes see; nil: on the heap
 	windows cell.Beside[sketch.Window] // of each shard of the block; nil: nothing observed
 }
 
@@ -187,13 +189,27 @@ func (s *Summary) Observe(v float64) {
 func (a *ages) window(shard, periods int) *sketch.Window {
 	at := a.windows.At(shard)
 	if *at == nil {
-		begin(at, periods)
+		a.begin(at, shard, periods)
 	}
 	return *at
 }
 
 //go:noinline
-func begin(at **sketch.Window, periods int) { *at = sketch.NewWindow(periods) }
+func (a *ages) begin(at **sketch.Window, shard, periods int) {
+	*at = sketch.NewWindow(periods)
+	if home := a.home.Load(); home != nil {
+		(*home).takeWindow(shard, *at)
+	}
+}
+
+// move lets the window of a shard that the caller holds live in home, and those made from
+// now on.
+func (a *ages) move(shard int, home *beside) {
+	a.home.Store(home)
+	if window := *a.windows.At(shard); window != nil {
+		(*home).takeWindow(shard, window)
+	}
+}
 
 // ObserveDuration counts d in seconds.
 func (s *Summary) ObserveDuration(d time.Duration) { s.Observe(d.Seconds()) }

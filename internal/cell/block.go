@@ -73,13 +73,17 @@ func (b *Block) Init(w []uint64) { b.at.Store(&w[0]) }
 func (b *Block) Acquire(n int) (shard int, w []uint64) {
 	p := b.at.Load()
 	if b.spread.Load() == nil && take(p) {
+		acquired(b)
 		return 0, unsafe.Slice(p, n)
 	}
 	return b.acquireSlow(n)
 }
 
 // Release gives a shard back.
-func (b *Block) Release(w []uint64) { release(&w[0]) }
+func (b *Block) Release(w []uint64) {
+	released(b)
+	release(&w[0])
+}
 
 // The states of a shard, in its first word. Only readers take a shard that is
 // wanted, so that a writer that comes back to it again and again, and is off the
@@ -117,12 +121,14 @@ func (b *Block) acquireSlow(n int) (int, []uint64) {
 		if s == nil {
 			p := b.at.Load()
 			if b.wait(p) {
+				acquired(b)
 				return 0, unsafe.Slice(p, n)
 			}
 			s = b.spreadOut(n)
 		}
 		for round := 0; s.count == 0 && !s.over.Load(); round++ {
 			if p := b.at.Load(); take(p) {
+				acquired(b)
 				return 0, unsafe.Slice(p, n)
 			}
 			if round > spinLoads {
@@ -133,6 +139,7 @@ func (b *Block) acquireSlow(n int) (int, []uint64) {
 			for range s.count {
 				p := &s.words[i*s.stride]
 				if take(p) {
+					acquired(b)
 					return int(i) + 1, unsafe.Slice(p, n)
 				}
 				s.met()
@@ -212,7 +219,9 @@ func (b *Block) Read(n int, f func(shard int, w []uint64)) bool {
 			if i == 0 {
 				b.waits.Store(0)
 			}
+			acquired(b)
 			f(i, unsafe.Slice(p, n))
+			released(b)
 			release(p)
 			read[i] = true
 			left--

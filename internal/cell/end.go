@@ -104,6 +104,7 @@ func (b *Block) End(n int, f func(shard int, w []uint64)) {
 	for i := range 1 + int(s.count) {
 		p := b.shard(s, i)
 		seize(p)
+		acquired(b)
 		f(i, unsafe.Slice(p, n))
 		atomic.StoreUint64(p, over)
 	}

@@ -152,13 +152,13 @@ func (b *Block) Move(w []uint64, f func(shard int, w []uint64)) bool {
 	}
 	b.elsewhere = true
 	from := b.at.Load()
-	moveShard(0, from, w, f, func() { b.at.Store(&w[0]) })
+	b.moveShard(0, from, w, f, func() { b.at.Store(&w[0]) })
 	if fresh == nil {
 		return true
 	}
 	for i := range int(s.count) {
 		at := uint(i) * s.stride
-		moveShard(i+1, &s.words[at], fresh.words[at:][:len(w)], f, func() {})
+		b.moveShard(i+1, &s.words[at], fresh.words[at:][:len(w)], f, func() {})
 	}
 	b.spread.Store(fresh)
 	s.over.Store(true) // so that who looks for a free shard of these looks at the others
@@ -166,14 +166,15 @@ func (b *Block) Move(w []uint64, f func(shard int, w []uint64)) bool {
 }
 
 // moveShard copies a shard, which nobody can take any more, and releases the copy.
-func moveShard(shard int, from *uint64, to []uint64, f func(shard int, w []uint64), done func()) {
+func (b *Block) moveShard(shard int, from *uint64, to []uint64, f func(shard int, w []uint64), done func()) {
 	atomic.StoreUint64(&to[0], taken)
 	seize(from)
+	acquired(b)
 	copy(to[1:], unsafe.Slice(from, len(to))[1:])
 	f(shard, to)
 	done()
 	atomic.StoreUint64(from, over)
-	release(&to[0])
+	b.Release(to)
 }
 
 // Elsewhere returns the first word of what was given to Move, or nil.

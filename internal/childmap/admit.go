@@ -152,19 +152,29 @@ func (m *Map) allOthers(labels int) *Child {
 	for i := range all {
 		all[i] = Other
 	}
+	c, fresh := m.makeOthers(all)
+	if fresh {
+		m.tellMade(c)
+	}
+	return c
+}
+
+func (m *Map) makeOthers(all []string) (c *Child, fresh bool) {
+	a := &m.admission
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c := a.other.Load(); c != nil || m.forward.Load() != nil {
-		return c
+		return c, false
 	}
-	c := m.table.Load().find(hash(all), all, m.syntax)
+	c = m.table.Load().find(hash(all), all, m.syntax)
 	if c == nil {
 		var h uint64
 		h, c = m.make(all, true)
 		m.put(h, c)
+		fresh = true
 	}
 	a.other.Store(c)
-	return c
+	return c, fresh
 }
 
 // normalize makes values valid and normal.

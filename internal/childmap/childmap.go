@@ -115,6 +115,8 @@ type Map struct {
 
 	admission admission // who has a place
 
+	made atomic.Pointer[func(*Child)] // see Made; nil: nobody is told
+
 	forward atomic.Pointer[forwarding] // written under mu, once; nil: see Forward
 }
 
@@ -323,6 +325,9 @@ func (m *Map) insert(values []string, replaced bool) *Child {
 	if full {
 		return m.overflow(values)
 	}
+	if c == fresh && c != nil {
+		m.tellMade(c)
+	}
 	return c
 }
 
@@ -343,6 +348,16 @@ func (m *Map) insertMade(h uint64, fresh *Child, values []string) (c *Child, ful
 	}
 	m.put(h, fresh)
 	return fresh, false
+}
+
+// Made makes f be called with each child that is made from now on, once it is there, by
+// whoever made it. It holds for what m forwards to now, if it does.
+func (m *Map) Made(f func(*Child)) { m.Target().made.Store(&f) }
+
+func (m *Map) tellMade(c *Child) {
+	if f := m.made.Load(); f != nil {
+		(*f)(c)
+	}
 }
 
 // make returns a child that is not in the map yet, and its hash.

@@ -67,6 +67,9 @@ func (b *Buckets) MoveTo(home words.Home, shard uint64) bool {
 	return true
 }
 
+// Moved reports whether b has moved.
+func (b *Buckets) Moved() bool { return b.place != nil }
+
 // Homeless returns how many pages, of 16 buckets each, are out of sight for other
 // processes, because there was no place for them when they were made. The next change of
 // scale tries again.

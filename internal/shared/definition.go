@@ -45,7 +45,8 @@ const (
 
 // What words say instead of a value.
 const (
-	Unset = 1 << 63 // a gauge that was never set: the bits of -0
+	// Unset is a gauge that was never set: a NaN that computing does not make.
+	Unset = 0x7ff8_656e_6465_6422
 
 	endedWhole = 1 << 63               // and above: a counter that has ended
 	ended      = 0x7ff8_656e_6465_6421 // a counter's rest or a gauge, likewise

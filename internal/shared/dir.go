@@ -31,6 +31,7 @@ type Dir struct {
 
 	mu       sync.Mutex // of who defines families
 	families map[string]*FamilyWriter
+	onClose  []func()
 
 	publishing sync.Mutex
 	published  publisher
@@ -86,6 +87,9 @@ func (d *Dir) Path() string { return d.path }
 // from now on is lost sooner or later. There is no place for series any more, and Gather
 // returns ErrClosed. It waits for a Gather that is under way. A second call does nothing.
 func (d *Dir) Close() error {
+	for _, f := range d.takeOnClose() {
+		f()
+	}
 	var err error
 	if d.file != nil {
 		err = d.file.Close()

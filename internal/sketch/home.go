@@ -80,6 +80,9 @@ func (w *Window) MoveTo(home words.Home, shard uint64) bool {
 	return true
 }
 
+// Moved reports whether w has moved.
+func (w *Window) Moved() bool { return w.room != nil }
+
 // Homeless returns how many pages, of 16 bins each, are out of sight for other
 // processes, because there was no place for them or for the ends of their period.
 func (w *Window) Homeless() (pages int) {
