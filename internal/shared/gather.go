@@ -149,7 +149,9 @@ func (d *Dir) open(ctx context.Context) (again bool, err error) {
 		s := d.sources[path]
 		if s == nil {
 			if s, err = openSource(path); err != nil {
-				d.health.failed(d, path, err)
+				if !d.isMoved(path, err) {
+					d.health.failed(d, path, err)
+				}
 				continue
 			}
 		}
@@ -196,6 +198,19 @@ func (d *Dir) open(ctx context.Context) (again bool, err error) {
 	d.health.listed(listed)
 	d.tellApart()
 	return false, nil
+}
+
+// isMoved reports whether a file cannot be opened because somebody who has moved it to the
+// archive is just removing it. Names end with the id.
+func (d *Dir) isMoved(path string, err error) bool {
+	var e *cellfile.ReadError
+	if d.archive == nil || !errors.As(err, &e) || e.Reason != cellfile.Vanished {
+		return false
+	}
+	name := strings.TrimSuffix(filepath.Base(path), ".ember")
+	var id [16]byte
+	n, err := hex.Decode(id[:], []byte(name[max(0, len(name)-32):]))
+	return err == nil && n == len(id) && d.archive.absorbed[id]
 }
 
 // openArchive opens the archive unless it is the one that is open.
