@@ -176,8 +176,7 @@ func (t *table) slot(g *group, labels []metric.Label, pid string) *slot {
 		return s
 	}
 	t.slots++
-	kept := make([]metric.Label, 0, len(labels)+1)
-	kept = append(kept, labels...)
+	kept := append([]metric.Label(nil), labels...)
 	if apart {
 		kept = append(kept, metric.Label{Name: pidLabel, Value: pid})
 	}
