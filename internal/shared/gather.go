@@ -292,7 +292,14 @@ func (d *Dir) read(ctx context.Context) (again bool, err error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		s.load(t)
+		if s.load(t); s.gone {
+			again = true // perhaps there is another of that name
+			s.close()
+			delete(d.sources, s.path)
+		}
+	}
+	if again {
+		return true, nil
 	}
 	for _, path := range d.dead {
 		if err := ctx.Err(); err != nil {

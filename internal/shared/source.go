@@ -23,6 +23,7 @@ type source struct {
 	id      cellfile.Identity
 	archive bool
 	alive   bool
+	gone    bool   // has no name any more
 	pid     string // what tells the process from all others
 
 	entries  int // of the reader that have been looked at
@@ -97,6 +98,7 @@ func (s *source) read() error {
 	err := s.r.Read()
 	var e *cellfile.ReadError
 	if errors.As(err, &e) && e.Reason == cellfile.Vanished {
+		s.gone = true
 		return nil
 	}
 	return err
