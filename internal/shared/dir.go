@@ -25,7 +25,6 @@ const defaultMaxSeries = 1_000_000
 // OpenReader make it. Its methods may be called by any goroutine.
 type Dir struct {
 	path   string
-	limits cellfile.Limits // of archives too
 	logger *slog.Logger
 	file   *cellfile.File // nil: only read
 
@@ -72,7 +71,7 @@ func OpenReader(dir string, o Options) (*Dir, error) {
 }
 
 func newDir(dir string, o Options) *Dir {
-	d := &Dir{path: dir, limits: o.Limits, logger: o.Logger, families: make(map[string]*FamilyWriter), gathering: make(chan struct{}, 1)}
+	d := &Dir{path: dir, logger: o.Logger, families: make(map[string]*FamilyWriter), gathering: make(chan struct{}, 1)}
 	d.reader.init(cmp.Or(max(o.MaxSeries, 0), defaultMaxSeries))
 	d.gathering <- struct{}{}
 	return d

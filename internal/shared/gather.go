@@ -362,7 +362,11 @@ func (e *contentError) Error() string {
 func (d *Dir) shrink() {
 	t := d.table
 	stale := t.slots - t.served
-	if stale <= 4096 && t.slots < t.max || stale <= t.slots/2 && (t.slots < t.max || stale <= t.max/10) {
+	few := stale <= 4096 || stale <= t.slots/2
+	if t.slots >= t.max {
+		few = stale <= t.max/10
+	}
+	if few && len(t.sorted) <= 2*t.present+4096 {
 		return
 	}
 	round := t.round
@@ -372,7 +376,8 @@ func (d *Dir) shrink() {
 		s.forget()
 	}
 	if d.archive != nil {
-		d.archive.forget()
+		d.archive.close() // to be opened again, for what it has absorbed must be known
+		d.archive = nil
 	}
 }
 
