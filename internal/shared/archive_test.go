@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/embermetrics/ember/internal/cellfile"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -250,4 +251,137 @@ func TestKilled(t *testing.T) {
 func (d *Dir) statsAfter(t testing.TB) Stats {
 	gather(t, d)
 	return d.Stats()
+}
+
+// crashed returns a directory in which somebody ended after the archive had been renamed
+// and before the files that are in it were removed: three with x_total at 1.
+func crashed(t testing.TB) string {
+	path := newPath(t)
+	r := openReader0(t, path)
+	var dirs [3]*Dir
+	for i := range dirs {
+		dirs[i] = openDir(t, path)
+		add(t, dirs[i], counter("x_total")).inc(1)
+	}
+	for _, d := range dirs {
+		require.NoError(t, d.Close())
+	}
+	var copied string
+	r.step = func(step string) {
+		if step == "renamed" {
+			copied = copyDir(t, path)
+		}
+	}
+	require.Equal(t, []string{"x_total 3"}, gathered(t, r))
+	require.Equal(t, 3, files(t, copied))
+	return copied
+}
+
+// Files that are in the archive and cannot be removed do not count again, whatever happens
+// to the archive.
+func TestAbsorbedFilesThatStay(t *testing.T) {
+	end := func(path string) { // of a further process
+		d, err := Open(path, Options{Logger: quiet})
+		require.NoError(t, err)
+		add(t, d, counter("x_total")).inc(1)
+		require.NoError(t, d.Close())
+	}
+	t.Run("cannot be removed", func(t *testing.T) {
+		path := crashed(t)
+		unlock := lockDir(t, path)
+		r := openReader(t, path, Options{})
+		end(path)
+		unlock()
+		paths, err := cellfile.List(path)
+		require.NoError(t, err)
+		for _, p := range paths {
+			if strings.Contains(p, "-") && len(r.stays) < 2 {
+				r.stays[p] = true
+			}
+		}
+		removed := 0
+		r.step = func(step string) {
+			if step == "removed" {
+				removed++
+			}
+		}
+		require.Equal(t, []string{"x_total 4"}, gathered(t, r))
+		require.Positive(t, removed)
+		require.Equal(t, []string{"x_total 4"}, gathered(t, r))
+		require.Equal(t, []string{"x_total 4"}, gathered(t, openReader(t, path, Options{})))
+	})
+	t.Run("cannot be opened", func(t *testing.T) {
+		path := crashed(t)
+		unlock := lockDir(t, path)
+		r := openReader(t, path, Options{})
+		end(path)
+		unlock()
+		paths, err := cellfile.List(path)
+		require.NoError(t, err)
+		hidden := filepath.Join(path, "hidden")
+		absorbed := paths[0]
+		for _, p := range paths {
+			s, err := openSource(p)
+			require.NoError(t, err)
+			if s.id.PID == os.Getpid() && p != filepath.Join(path, archiveName) {
+				if a := archiveAbsorbs(t, path); a[s.id.ID] {
+					absorbed = p
+				}
+			}
+			s.close()
+		}
+		require.NoError(t, os.Rename(absorbed, hidden))
+		require.NoError(t, os.Symlink(hidden, absorbed))
+		require.Equal(t, []string{"x_total 4"}, gathered(t, r))
+		require.NoError(t, os.Rename(hidden, absorbed))
+		require.Equal(t, []string{"x_total 4"}, gathered(t, r))
+		require.Zero(t, files(t, path))
+	})
+	t.Run("after all is forgotten", func(t *testing.T) {
+		path := crashed(t)
+		unlock := lockDir(t, path)
+		defer unlock()
+		r := openReader(t, path, Options{})
+		d := openDir(t, path)
+		for range 10 {
+			var all []Series
+			for k := range 1000 {
+				all = append(all, add(t, d, counter("y_total", "l"), fmt.Sprint(rand.Int(), k)))
+			}
+			require.Equal(t, "x_total 3", gathered(t, r)[0])
+			for _, s := range all {
+				s.Retire()
+			}
+			require.Equal(t, []string{"x_total 3"}, gathered(t, r))
+		}
+	})
+}
+
+func archiveAbsorbs(t testing.TB, path string) map[[16]byte]bool {
+	s, err := openSource(filepath.Join(path, archiveName))
+	require.NoError(t, err)
+	defer s.close()
+	require.NoError(t, s.read())
+	s.parse(newTable(10))
+	return s.absorbed
+}
+
+// Something that looks like a draft and cannot be removed keeps nobody from compacting.
+func TestForeignDraft(t *testing.T) {
+	path := newPath(t)
+	d := openDir(t, path)
+	require.NoError(t, os.Mkdir(filepath.Join(path, "x.ember.tmp"), 0o700))
+	dead := openDir(t, path)
+	add(t, dead, counter("x_total")).inc(1)
+	require.NoError(t, dead.Close())
+	require.Equal(t, []string{"x_total 1"}, gathered(t, d))
+	require.Equal(t, 1, files(t, path))
+}
+
+// Who never gathers keeps no files of others open.
+func TestOpenKeepsNothingOpen(t *testing.T) {
+	path := newPath(t)
+	for range 5 {
+		require.Empty(t, openDir(t, path).sources)
+	}
 }
