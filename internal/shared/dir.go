@@ -34,8 +34,8 @@ type Dir struct {
 	publishing sync.Mutex
 	published  publisher
 
-	noPlace, lost atomic.Uint64 // series without a place in our file, and in the aggregate
-	said          atomic.Bool   // that there is no place
+	noPlace atomic.Uint64 // series without a place in our file
+	said    atomic.Bool   // that there is no place
 
 	gathering chan struct{} // has one element; who takes it may use what follows
 	reader
