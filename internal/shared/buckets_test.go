@@ -232,6 +232,10 @@ func TestQuantiles(t *testing.T) {
 				check(true)
 				time.Sleep(period)
 			}
+			for range rng.IntN(3) * 4 {
+				check(true)
+				time.Sleep(period)
+			}
 			check(true)
 			require.NoError(t, d.Close())
 			// The archive's periods begin at whole ones, so that they end earlier, but by less

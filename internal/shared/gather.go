@@ -28,6 +28,7 @@ type reader struct {
 	stays map[string]bool   // dead files that cannot be moved to the archive, by path
 	later time.Time         // when a compaction that failed may be tried again
 	step  func(step string) // for tests: called between all that a compaction does
+	pause func(at string)   // for tests: called when files have been found, but not read
 
 	health
 }
@@ -130,10 +131,12 @@ func (d *Dir) open(ctx context.Context) (again bool, err error) {
 	if err := d.openArchive(); err != nil {
 		d.health.failed(d, d.archivePath(), err)
 	}
+	d.pauses("archive opened")
 	paths, err := cellfile.List(d.path)
 	if err != nil {
 		return false, err
 	}
+	d.pauses("listed")
 	listed := make(map[string]bool, len(paths))
 	openDead := 0
 	openLive := 0
@@ -198,6 +201,12 @@ func (d *Dir) open(ctx context.Context) (again bool, err error) {
 	d.health.listed(listed)
 	d.tellApart()
 	return false, nil
+}
+
+func (d *Dir) pauses(at string) {
+	if d.pause != nil {
+		d.pause(at)
+	}
 }
 
 // isMoved reports whether a file cannot be opened because somebody who has moved it to the
@@ -283,6 +292,7 @@ func (d *Dir) read(ctx context.Context) (again bool, err error) {
 	if d.archiveID() != d.is {
 		return true, nil
 	}
+	d.pauses("reading")
 	t := d.table
 	t.begin(time.Now().UnixNano())
 	if d.archive != nil {

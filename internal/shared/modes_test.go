@@ -164,6 +164,17 @@ func TestProcessIDUsedAgain(t *testing.T) {
 	require.Equal(t, []string{`g{pid="7"} 8`}, r())
 	s.Retire()
 	require.Equal(t, []string{`g{pid="7"} 5`}, r())
+	// The same while neither is in the archive, in whatever order they are read.
+	s.record.Restore()
+	newer := openDir(t, path)
+	pretend(t, newer, 7, 20)
+	add(t, newer, gauge("g", metric.ModeEach)).setFloat(0, 9)
+	reader := openReader(t, path, Options{})
+	defer lockDir(t, path)()
+	require.NoError(t, newer.Close())
+	for range 20 {
+		require.Equal(t, []string{`g{pid="7"} 8`}, gathered(t, reader))
+	}
 }
 
 // The archive keeps the newest processes only.
