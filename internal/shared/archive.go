@@ -53,8 +53,15 @@ func (d *Dir) tidy() {
 	if d.closed {
 		return
 	}
+	idle := len(d.sources) == 0
 	if _, err := d.open(context.Background()); err == nil && d.mayCompact() {
 		d.compact(context.Background())
+	}
+	if idle { // who never gathers need not keep files open
+		for path, s := range d.sources {
+			s.close()
+			delete(d.sources, path)
+		}
 	}
 }
 
@@ -68,10 +75,11 @@ func (d *Dir) compact(ctx context.Context) (changed bool) {
 			return false // somebody else is at it
 		}
 		defer unlock()
-		_, err = cellfile.Sweep(d.path)
-		if err == nil {
-			changed, err = d.compactLocked(ctx)
+		if _, err := cellfile.Sweep(d.path); err != nil && !d.health.saidSweep {
+			d.health.saidSweep = true
+			d.log().Warn("ember: what processes have left that ended while they began cannot be removed", "dir", d.path, "error", err)
 		}
+		changed, err = d.compactLocked(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
 		d.later = time.Now().Add(compactAgain)
@@ -113,21 +121,23 @@ func (d *Dir) compactLocked(ctx context.Context) (changed bool, err error) {
 		return false, err
 	}
 	var moved, before []absorbed
+	unknown := false // there are files that are perhaps in the archive
 	for _, path := range paths {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		if path == d.archivePath() || d.stays[path] {
+		if path == d.archivePath() {
 			continue
 		}
 		s, err := openSource(path)
 		if err != nil {
+			unknown = true
 			continue // whoever reads it says so
 		}
 		switch alive, err := s.r.Alive(); {
 		case old != nil && old.absorbed[s.id.ID]:
 			before = append(before, absorbed{s.id.ID, path})
-		case err != nil || alive:
+		case err != nil || alive || d.stays[path]:
 		case s.moveTo(t):
 			moved = append(moved, absorbed{s.id.ID, path})
 		default:
@@ -138,7 +148,14 @@ func (d *Dir) compactLocked(ctx context.Context) (changed bool, err error) {
 	}
 	if len(moved) > 0 {
 		d.at("read")
-		if err := d.writeArchive(t, tally, append(moved, before...), len(moved)); err != nil {
+		ids := make(map[[16]byte]bool, len(moved)+len(before))
+		if unknown && old != nil {
+			maps.Copy(ids, old.absorbed)
+		}
+		for _, a := range append(before, moved...) {
+			ids[a.id] = true
+		}
+		if err := d.writeArchive(t, ids, tally+uint64(len(moved))); err != nil {
 			return changed, err
 		}
 	}
@@ -209,9 +226,9 @@ func (s *source) moveTo(t *table) bool {
 	return true
 }
 
-// writeArchive makes the archive of what is in a table, and of the files that are moved
-// to it with that, and of those that were before.
-func (d *Dir) writeArchive(t *table, tally uint64, files []absorbed, fresh int) (err error) {
+// writeArchive makes the archive of what is in a table. It has everything of the files
+// with the given ids, and of tally files in all.
+func (d *Dir) writeArchive(t *table, ids map[[16]byte]bool, tally uint64) (err error) {
 	f, err := cellfile.Draft(d.path, cellfile.Limits{Bytes: 1 << 30, Records: math.MaxInt32}, archiveName)
 	if err != nil {
 		return err
@@ -230,12 +247,12 @@ func (d *Dir) writeArchive(t *table, tally uint64, files []absorbed, fresh int) 
 	if err := w.write(); err != nil {
 		return err
 	}
-	for _, a := range files {
-		if _, err := f.Add(KindAbsorbed, a.id[:], 0); err != nil {
+	for id := range ids {
+		if _, err := f.Add(KindAbsorbed, id[:], 0); err != nil {
 			return err
 		}
 	}
-	if _, err := f.Add(KindTally, nil, 1, tally+uint64(fresh)); err != nil {
+	if _, err := f.Add(KindTally, nil, 1, tally); err != nil {
 		return err
 	}
 	d.at("written")

@@ -25,7 +25,6 @@ const defaultMaxSeries = 1_000_000
 // OpenReader make it. Its methods may be called by any goroutine.
 type Dir struct {
 	path   string
-	limits cellfile.Limits // of archives too
 	logger *slog.Logger
 	file   *cellfile.File // nil: only read
 
@@ -36,8 +35,8 @@ type Dir struct {
 	publishing sync.Mutex
 	published  publisher
 
-	noPlace, lost atomic.Uint64 // series without a place in our file, and in the aggregate
-	said          atomic.Bool   // that there is no place
+	noPlace atomic.Uint64 // series without a place in our file
+	said    atomic.Bool   // that there is no place
 
 	gathering chan struct{} // has one element; who takes it may use what follows
 	reader
@@ -73,7 +72,7 @@ func OpenReader(dir string, o Options) (*Dir, error) {
 }
 
 func newDir(dir string, o Options) *Dir {
-	d := &Dir{path: dir, limits: o.Limits, logger: o.Logger, families: make(map[string]*FamilyWriter), gathering: make(chan struct{}, 1)}
+	d := &Dir{path: dir, logger: o.Logger, families: make(map[string]*FamilyWriter), gathering: make(chan struct{}, 1)}
 	d.reader.init(cmp.Or(max(o.MaxSeries, 0), defaultMaxSeries))
 	d.gathering <- struct{}{}
 	return d

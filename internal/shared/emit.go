@@ -19,12 +19,13 @@ func (t *table) emit() []*metric.Family {
 		slices.SortFunc(t.sorted, func(a, b *family) int { return strings.Compare(a.name, b.name) })
 		t.ordered = true
 	}
-	t.served = 0
+	t.served, t.present = 0, 0
 	var families []*metric.Family
 	for _, f := range t.sorted {
 		if f.seen != t.round {
 			continue
 		}
+		t.present++
 		for _, g := range f.groups {
 			if g.seen == t.round && g != f.newest {
 				t.served += g.count(t.round)

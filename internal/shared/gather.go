@@ -28,6 +28,7 @@ type reader struct {
 	stays map[string]bool   // dead files that cannot be moved to the archive, by path
 	later time.Time         // when a compaction that failed may be tried again
 	step  func(step string) // for tests: called between all that a compaction does
+	pause func(at string)   // for tests: called when files have been found, but not read
 
 	health
 }
@@ -130,10 +131,12 @@ func (d *Dir) open(ctx context.Context) (again bool, err error) {
 	if err := d.openArchive(); err != nil {
 		d.health.failed(d, d.archivePath(), err)
 	}
+	d.pauses("archive opened")
 	paths, err := cellfile.List(d.path)
 	if err != nil {
 		return false, err
 	}
+	d.pauses("listed")
 	listed := make(map[string]bool, len(paths))
 	openDead := 0
 	openLive := 0
@@ -149,7 +152,9 @@ func (d *Dir) open(ctx context.Context) (again bool, err error) {
 		s := d.sources[path]
 		if s == nil {
 			if s, err = openSource(path); err != nil {
-				d.health.failed(d, path, err)
+				if !d.isMoved(path, err) {
+					d.health.failed(d, path, err)
+				}
 				continue
 			}
 		}
@@ -196,6 +201,25 @@ func (d *Dir) open(ctx context.Context) (again bool, err error) {
 	d.health.listed(listed)
 	d.tellApart()
 	return false, nil
+}
+
+func (d *Dir) pauses(at string) {
+	if d.pause != nil {
+		d.pause(at)
+	}
+}
+
+// isMoved reports whether a file cannot be opened because somebody who has moved it to the
+// archive is just removing it. Names end with the id.
+func (d *Dir) isMoved(path string, err error) bool {
+	var e *cellfile.ReadError
+	if d.archive == nil || !errors.As(err, &e) || e.Reason != cellfile.Vanished {
+		return false
+	}
+	name := strings.TrimSuffix(filepath.Base(path), ".ember")
+	var id [16]byte
+	n, err := hex.Decode(id[:], []byte(name[max(0, len(name)-32):]))
+	return err == nil && n == len(id) && d.archive.absorbed[id]
 }
 
 // openArchive opens the archive unless it is the one that is open.
@@ -268,6 +292,7 @@ func (d *Dir) read(ctx context.Context) (again bool, err error) {
 	if d.archiveID() != d.is {
 		return true, nil
 	}
+	d.pauses("reading")
 	t := d.table
 	t.begin(time.Now().UnixNano())
 	if d.archive != nil {
@@ -277,7 +302,14 @@ func (d *Dir) read(ctx context.Context) (again bool, err error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		s.load(t)
+		if s.load(t); s.gone {
+			again = true // perhaps there is another of that name
+			s.close()
+			delete(d.sources, s.path)
+		}
+	}
+	if again {
+		return true, nil
 	}
 	for _, path := range d.dead {
 		if err := ctx.Err(); err != nil {
@@ -340,7 +372,11 @@ func (e *contentError) Error() string {
 func (d *Dir) shrink() {
 	t := d.table
 	stale := t.slots - t.served
-	if stale <= 4096 && t.slots < t.max || stale <= t.slots/2 && (t.slots < t.max || stale <= t.max/10) {
+	few := stale <= 4096 || stale <= t.slots/2
+	if t.slots >= t.max {
+		few = stale <= t.max/10
+	}
+	if few && len(t.sorted) <= 2*t.present+4096 {
 		return
 	}
 	round := t.round
@@ -350,7 +386,8 @@ func (d *Dir) shrink() {
 		s.forget()
 	}
 	if d.archive != nil {
-		d.archive.forget()
+		d.archive.close() // to be opened again, for what it has absorbed must be known
+		d.archive = nil
 	}
 }
 

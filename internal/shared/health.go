@@ -50,6 +50,7 @@ type health struct {
 	movable     int // dead files of this attempt that may be moved to the archive
 	live, ended int // of this attempt
 	saidFull    bool
+	saidSweep   bool
 	saidCompact string
 }
 

@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/embermetrics/ember/internal/cellfile"
 	"github.com/embermetrics/ember/internal/native"
@@ -23,6 +22,7 @@ type source struct {
 	id      cellfile.Identity
 	archive bool
 	alive   bool
+	gone    bool   // has no name any more
 	pid     string // what tells the process from all others
 
 	entries  int // of the reader that have been looked at
@@ -54,6 +54,7 @@ type link struct {
 	family   *definition
 	slot     *slot   // nil: not known yet
 	attached []int32 // entries
+	heads    uint16  // of these, heads of native buckets
 	bad      bool    // cannot be, and is left out
 	leftOut  bool
 
@@ -97,6 +98,7 @@ func (s *source) read() error {
 	err := s.r.Read()
 	var e *cellfile.ReadError
 	if errors.As(err, &e) && e.Reason == cellfile.Vanished {
+		s.gone = true
 		return nil
 	}
 	return err
@@ -147,6 +149,10 @@ func (s *source) parseFamily(t *table, e *cellfile.Entry) {
 		return
 	}
 	d := &definition{at: uint32(e.At / cellfile.Align), def: f, origin: origin{when, s.id.ID}, group: t.group(f)}
+	if d.group == nil {
+		s.wrong(e.At, "more families than there may be")
+		return
+	}
 	if when == 0 {
 		d.origin.created = uint64(max(s.id.Created.UnixNano(), 0))
 	}
@@ -210,8 +216,17 @@ func (s *source) parseAttached(e *cellfile.Entry) {
 		s.wrong(e.At, bad)
 		return
 	}
+	if e.Kind == KindNativeHead {
+		if l.heads == maxHeads {
+			s.wrong(e.At, "more than "+strconv.Itoa(maxHeads)+" native heads of one series")
+			return
+		}
+		l.heads++
+	}
 	l.attached = append(l.attached, int32(s.entries))
 }
+
+const maxHeads = 1000 // each is one of a shard
 
 // attaches returns what is wrong with a record that is attached to a series.
 func (f *Family) attaches(kind uint16, words int) string {
@@ -530,11 +545,20 @@ func (s *source) addSummary(t *table, l *link, w []uint64) (bad string) {
 		return ""
 	}
 	base := int64(w[4])
+	clear(t.ends)
+	for k := range l.attached {
+		if s.r.At(int(l.attached[k])).Kind == KindSketchEnds {
+			p := s.words(l, k+1)
+			// Who ended in the middle of beginning a period left ends that cannot be.
+			if math.Float64frombits(p[2]) <= math.Float64frombits(p[3]) {
+				t.ends[[2]uint64{p[0], p[1]}] = true
+			}
+		}
+	}
 	for k := range l.attached {
 		p := s.words(l, k+1)
 		switch s.r.At(int(l.attached[k])).Kind {
 		case KindSketchEnds:
-			// Who ended in the middle of beginning a period left ends that cannot be.
 			if start, ok := l.family.def.start(t.now, base, p[1]); ok {
 				t.period(slot, start).Extend(math.Float64frombits(p[2]), math.Float64frombits(p[3]))
 			}
@@ -549,7 +573,7 @@ func (s *source) addSummary(t *table, l *link, w []uint64) (bad string) {
 			}
 			to := t.period(slot, start)
 			to.AddPage(int(int64(p[2])), &counts)
-			if !s.hasEnds(l, p[0], p[1]) {
+			if !t.ends[[2]uint64{p[0], p[1]}] {
 				to.ExtendPage(int(int64(p[2])), &counts)
 			}
 		}
@@ -570,19 +594,3 @@ func (f *Family) start(now, base int64, number uint64) (int64, bool) {
 	}
 	return base + int64(number-1)*length, true
 }
-
-// hasEnds reports whether it is known what is the least and greatest value in the sketch
-// of a shard for a period.
-func (s *source) hasEnds(l *link, shard, period uint64) bool {
-	for k := range l.attached {
-		if s.r.At(int(l.attached[k])).Kind == KindSketchEnds {
-			if w := s.words(l, k+1); w[0] == shard && w[1] == period {
-				return math.Float64frombits(w[2]) <= math.Float64frombits(w[3])
-			}
-		}
-	}
-	return false
-}
-
-// name returns the last part of the path.
-func (s *source) name() string { return s.path[strings.LastIndexByte(s.path, '/')+1:] }

@@ -28,7 +28,9 @@ type table struct {
 	sorted   []*family // by name, once in order
 	ordered  bool
 	slots    int
-	served   int // slots that had a value in the last round
+	served   int                // slots that had a value in the last round
+	present  int                // families that some file defined in it
+	ends     map[[2]uint64]bool // scratch
 
 	scratch native.Buckets
 	key     []byte
@@ -90,7 +92,7 @@ type slot struct {
 }
 
 func newTable(max int) *table {
-	return &table{max: max, families: make(map[string]*family)}
+	return &table{max: max, families: make(map[string]*family), ends: make(map[[2]uint64]bool)}
 }
 
 // begin begins a round.
@@ -122,10 +124,17 @@ func (f *Family) differs(o *Family) bool {
 	return f.Kind != o.Kind || !slices.Equal(f.Bounds, o.Bounds) || f.Kind == metric.Gauge && f.mode() != o.mode()
 }
 
-// group returns the group that a definition belongs to.
+// Of families there may be so many more than of series.
+const moreFamilies = 10_000
+
+// group returns the group that a definition belongs to, or nil if there are too many
+// families.
 func (t *table) group(def *Family) *group {
 	f := t.families[def.Name]
 	if f == nil {
+		if len(t.families) >= t.max+moreFamilies {
+			return nil
+		}
 		f = &family{name: def.Name, groups: make(map[string]*group)}
 		t.families[f.name] = f
 		t.sorted, t.ordered = append(t.sorted, f), false
@@ -176,8 +185,7 @@ func (t *table) slot(g *group, labels []metric.Label, pid string) *slot {
 		return s
 	}
 	t.slots++
-	kept := make([]metric.Label, 0, len(labels)+1)
-	kept = append(kept, labels...)
+	kept := append([]metric.Label(nil), labels...)
 	if apart {
 		kept = append(kept, metric.Label{Name: pidLabel, Value: pid})
 	}
