@@ -66,9 +66,9 @@ func TestModes(t *testing.T) {
 			process(101, 4, 10)
 			process(102, 2, 20)
 			third, fourth := process(103, 3, 40), process(104, 7, 30)
-			negative := math.Copysign(0, -1)
-			process(105, negative, 0)
-			sixth := process(106, negative, 0)
+			unset := math.Float64frombits(Unset)
+			process(105, unset, 0)
+			sixth := process(106, unset, 0)
 			reader := openReader(t, path, Options{})
 			for _, d := range []*Dir{third, fourth, sixth} {
 				require.NoError(t, d.Close())

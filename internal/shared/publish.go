@@ -165,9 +165,7 @@ func (d *Dir) pointWords(def *Family, p *metric.Point, now uint64) []uint64 {
 	default:
 		bits := math.Float64bits(p.Value)
 		switch bits {
-		case Unset:
-			bits = 0
-		case ended:
+		case Unset, ended:
 			bits = math.Float64bits(math.NaN())
 		}
 		set := uint64(0)

@@ -145,12 +145,13 @@ func TestPublishedOddities(t *testing.T) {
 		{Name: "inf_total", Kind: metric.Counter, Points: point(math.Inf(1))},
 		{Name: "minus_zero", Kind: metric.Gauge, Points: point(math.Copysign(0, -1))},
 		{Name: "odd_nan", Kind: metric.Gauge, Points: point(math.Float64frombits(ended))},
+		{Name: "other_nan", Kind: metric.Gauge, Points: point(math.Float64frombits(Unset))},
 		{Name: "twice", Kind: metric.Gauge, Points: append(point(1), point(2)...)},
 		{Name: "falling", Kind: metric.Histogram, Points: []metric.Point{{Count: 3, Buckets: []metric.Bucket{{UpperBound: 1, Count: 5}, {UpperBound: 2, Count: 4}}}}},
 		{Name: "bad", Kind: metric.Histogram, Points: []metric.Point{{Labels: []metric.Label{{Name: "le", Value: "1"}}}}},
 		{Name: "utf8", Kind: metric.Gauge, Points: []metric.Point{{Labels: []metric.Label{{Name: "l", Value: "a\xff"}}, Value: 1}}},
 	})
-	require.Equal(t, []string{"falling n=5 sum=0 1:5 2:5", "minus_zero 0", "odd_nan NaN", "twice 1", `utf8{l="a` + "\uFFFD" + `"} 1`}, gathered(t, d))
+	require.Equal(t, []string{"falling n=5 sum=0 1:5 2:5", "minus_zero 0", "odd_nan NaN", "other_nan NaN", "twice 1", `utf8{l="a` + "\uFFFD" + `"} 1`}, gathered(t, d))
 	require.Empty(t, d.Stats().FileErrors)
 	require.EqualValues(t, 1, d.Stats().SeriesWithoutPlace)
 }
