@@ -322,3 +322,22 @@ func TestMultiprocCollectors(t *testing.T) {
 	end() // which collects a last time
 	require.Equal(t, "c_total{a=\"b\"} 2\n", samplesOf(t, other))
 }
+
+// A series that is idle in one process would take its part out of a total, which then
+// looks as if it had begun anew. So only gauges go.
+func TestMultiprocIdle(t *testing.T) {
+	path := dirForProcesses(t)
+	reg, _ := newProcess(t, path)
+	g := reg.NewGaugeVec(ember.GaugeOpts{Name: "g", IdleAfter: time.Nanosecond}, "l")
+	c := reg.NewCounterVec(ember.CounterOpts{Name: "c_total", IdleAfter: time.Nanosecond}, "l")
+	held := g.With("x")
+	held.Set(1)
+	c.With("x").Inc()
+	for range 3 {
+		samplesOf(t, reg)
+		time.Sleep(time.Millisecond)
+	}
+	require.Equal(t, "c_total{l=\"x\"} 1\n", samplesOf(t, reg))
+	held.Set(2)
+	require.Equal(t, "c_total{l=\"x\"} 1\ng{l=\"x\"} 2\n", samplesOf(t, reg))
+}
