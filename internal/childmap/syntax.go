@@ -4,6 +4,7 @@ package childmap
 
 import (
 	"iter"
+	"math/bits"
 	"strings"
 )
 
@@ -194,6 +195,31 @@ func valueEnd(text string) int {
 		end++
 	}
 	return end
+}
+
+// ValueEnd returns where the value that a text begins with ends, at its quote, and whether
+// nothing in it is escaped.
+func ValueEnd(text string) (end int, plain bool) {
+	for ; len(text)-end >= 8; end += 8 {
+		if found := matches(text[end:], '"') | matches(text[end:], '\\'); found != 0 {
+			end += bits.TrailingZeros64(found) / 8
+			break
+		}
+	}
+	for ; text[end] != '"'; end++ {
+		if text[end] == '\\' {
+			return valueEnd(text), false
+		}
+	}
+	return end, true
+}
+
+// matches returns which of the first eight bytes of a text are c: each that is has its
+// highest bit set, no other one up to the first that is has.
+func matches(text string, c byte) uint64 {
+	const ones = 0x0101010101010101
+	differ := load64(text) ^ ones*uint64(c)
+	return (differ - ones) &^ differ & (ones << 7)
 }
 
 // Pairs returns the names and plain values in a text, whatever syntax made it.
