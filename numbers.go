@@ -120,7 +120,8 @@ func appendSeconds(b []byte, millis int64) []byte {
 }
 
 // numberLabels are the labels of a histogram's buckets or a summary's quantiles,
-// as the two kinds of text formats spell them: le="1" and le="1.0".
+// as the two kinds of text formats spell them, each with what comes between the last label
+// of a line and the value: le="1"} and le="1.0"} and a space.
 type numberLabels struct {
 	text, open []string
 }
@@ -130,8 +131,8 @@ func newNumberLabels(name string, numbers []float64) numberLabels {
 	var l numberLabels
 	for _, v := range numbers {
 		label := append([]byte(name), `="`...)
-		text := string(append(appendFloat(label, v), '"'))
-		open := string(append(appendRealFloat(label, v), '"'))
+		text := string(append(appendFloat(label, v), "\"} "...))
+		open := string(append(appendRealFloat(label, v), "\"} "...))
 		if open == text {
 			open = text // one string is enough
 		}

@@ -26,11 +26,11 @@ func (e *openMetricsEncoder) end() { e.buf = append(e.buf, "# EOF\n"...) }
 // change its name, so it changes its kind.
 func (e *openMetricsEncoder) family(f *familyInfo) {
 	e.start(f)
-	e.plain, e.kind = "", f.kind.String()
+	e.kind = f.kind.String()
 	base, ok := baseOf(e.name, f.kind)
 	switch {
 	case ok && !f.shadowed:
-		e.name, e.plain = base, sampleNamesOf[f.kind].cut
+		e.name, e.suffix[itself] = base, sampleNamesOf[f.kind].cut
 	case f.kind == metric.Counter:
 		e.kind = metric.Unknown.String()
 	case f.kind == metric.Info:
@@ -38,28 +38,29 @@ func (e *openMetricsEncoder) family(f *familyInfo) {
 	}
 }
 
-func (e *openMetricsEncoder) line(suffix, labels, extra string) {
-	if !e.header {
-		e.header = true
-		e.metadata("TYPE", e.kind, true)
-		if e.now.hasUnit(e.name) {
-			e.metadata("UNIT", e.now.unit, true)
-		}
-		if e.now.help != "" {
-			e.metadata("HELP", e.now.help, true)
-		}
+// head writes the header of the family.
+func (e *openMetricsEncoder) head() {
+	e.header = true
+	e.metadata("TYPE", e.kind, true)
+	if e.now.hasUnit(e.name) {
+		e.metadata("UNIT", e.now.unit, true)
 	}
-	e.series(suffix, labels, extra)
+	if e.now.help != "" {
+		e.metadata("HELP", e.now.help, true)
+	}
 }
 
 func (e *openMetricsEncoder) value(labels string, v float64, x *extras) {
-	e.line(e.plain, labels, "")
+	if !e.header {
+		e.head()
+	}
+	e.series(itself, labels, "")
 	if x == nil {
 		e.buf = append(appendRealFloat(e.buf, v), '\n')
 		e.spill()
 		return
 	}
-	if e.plain != "_total" { // nothing but a counter has these
+	if e.suffix[itself] != "_total" { // nothing but a counter has these
 		e.float(v, &x.stamps, nil)
 	} else {
 		e.float(v, &x.stamps, x.exemplar)
@@ -99,18 +100,25 @@ func (e *openMetricsEncoder) began(labels string, t *stamps) {
 	if !e.created || !t.created.known() || e.now.shadowed {
 		return
 	}
-	e.line("_created", labels, "")
+	e.series(createdLine, labels, "")
 	e.buf = appendSeconds(e.buf, t.created.millis())
 	e.stop(t, nil)
 }
 
 func (e *openMetricsEncoder) histogram(labels string, s *histogramSnapshot) {
-	e.line("_bucket", labels, s.le.open[0])
-	from, to := e.last(s.le.open[0])
+	if !e.header {
+		e.head()
+	}
+	e.series(bucketLine, labels, s.le.open[0])
+	line := e.line(s.le.open[0])
 	e.count(s.buckets[0], &s.stamps, s.exemplar(0))
 	for i := 1; i < len(s.buckets); i++ {
-		b := append(append(e.buf, e.buf[from:to]...), s.le.open[i]...)
-		e.buf = appendDigits(append(b, '}', ' '), s.buckets[i])
+		b := append(append(e.buf, line...), s.le.open[i]...)
+		if n := s.buckets[i]; n < 10 {
+			e.buf = append(b, byte('0'+n)) // a call less
+		} else {
+			e.buf = appendDigits(b, n)
+		}
 		if x := s.exemplar(i); x != nil || s.timed {
 			e.stop(&s.stamps, x)
 		} else {
@@ -118,27 +126,30 @@ func (e *openMetricsEncoder) histogram(labels string, s *histogramSnapshot) {
 		}
 	}
 	if e.now.kind == metric.GaugeHistogram {
-		e.totals("_gcount", "_gsum", labels, s.sum, s.count, &s.stamps)
+		e.totals(gcountLine, gsumLine, labels, s.sum, s.count, &s.stamps)
 	} else {
-		e.totals("_count", "_sum", labels, s.sum, s.count, &s.stamps)
+		e.totals(countLine, sumLine, labels, s.sum, s.count, &s.stamps)
 		e.began(labels, &s.stamps)
 	}
 	e.spill()
 }
 
 func (e *openMetricsEncoder) summary(labels string, s *summarySnapshot) {
+	if !e.header {
+		e.head()
+	}
 	for i, v := range s.values {
-		e.line("", labels, s.labels.open[i])
+		e.series(itself, labels, s.labels.open[i])
 		e.float(v, &s.stamps, nil)
 	}
-	e.totals("_count", "_sum", labels, s.sum, s.count, &s.stamps)
+	e.totals(countLine, sumLine, labels, s.sum, s.count, &s.stamps)
 	e.began(labels, &s.stamps)
 	e.spill()
 }
 
-func (e *openMetricsEncoder) totals(countSuffix, sumSuffix, labels string, sum float64, count uint64, t *stamps) {
-	e.line(countSuffix, labels, "")
+func (e *openMetricsEncoder) totals(countKind, sumKind lineKind, labels string, sum float64, count uint64, t *stamps) {
+	e.series(countKind, labels, "")
 	e.count(count, t, nil)
-	e.line(sumSuffix, labels, "")
+	e.series(sumKind, labels, "")
 	e.float(sum, t, nil)
 }
