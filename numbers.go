@@ -40,6 +40,9 @@ func appendRealFloat(b []byte, v float64) []byte {
 		}
 		return append(appendDigits(b, uint64(n)), '.', '0')
 	}
+	if hasDecimals(v) {
+		return appendDecimals(b, v)
+	}
 	start := len(b)
 	b = appendFloat(b, v)
 	for _, c := range b[start:] {

@@ -55,16 +55,14 @@ func (e *openMetricsEncoder) value(labels string, v float64, x *extras) {
 		e.head()
 	}
 	e.series(itself, labels, "")
-	if x == nil {
+	switch {
+	case x == nil || !x.timed && x.exemplar == nil && !e.created:
 		e.buf = append(appendRealFloat(e.buf, v), '\n')
-		e.spill()
-		return
-	}
-	if e.suffix[itself] != "_total" { // nothing but a counter has these
-		e.float(v, &x.stamps, nil)
-	} else {
+	case e.suffix[itself] == "_total":
 		e.float(v, &x.stamps, x.exemplar)
 		e.began(labels, &x.stamps)
+	default: // nothing but a counter has these
+		e.float(v, &x.stamps, nil)
 	}
 	e.spill()
 }
@@ -79,9 +77,10 @@ func (e *openMetricsEncoder) float(v float64, t *stamps, x *exemplar) {
 	e.stop(t, x)
 }
 
-// stop ends a line.
-func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) {
-	b := e.buf
+func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) { e.buf = appendEnd(e.buf, t, x) }
+
+// appendEnd ends a line.
+func appendEnd(b []byte, t *stamps, x *exemplar) []byte {
 	if t.timed {
 		b = appendSeconds(append(b, ' '), t.millis)
 	}
@@ -92,7 +91,7 @@ func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) {
 			b = appendSeconds(append(b, ' '), x.at.millis())
 		}
 	}
-	e.buf = append(b, '\n')
+	return append(b, '\n')
 }
 
 // began writes the line that says when a series began.
@@ -112,19 +111,21 @@ func (e *openMetricsEncoder) histogram(labels string, s *histogramSnapshot) {
 	e.series(bucketLine, labels, s.le.open[0])
 	line := e.line(s.le.open[0])
 	e.count(s.buckets[0], &s.stamps, s.exemplar(0))
+	b := e.buf
 	for i := 1; i < len(s.buckets); i++ {
-		b := append(append(e.buf, line...), s.le.open[i]...)
+		b = append(append(b, line...), s.le.open[i]...)
 		if n := s.buckets[i]; n < 10 {
-			e.buf = append(b, byte('0'+n)) // a call less
+			b = append(b, byte('0'+n)) // a call less
 		} else {
-			e.buf = appendDigits(b, n)
+			b = appendDigits(b, n)
 		}
-		if x := s.exemplar(i); x != nil || s.timed {
-			e.stop(&s.stamps, x)
+		if s.timed || len(s.exemplars) > 0 {
+			b = appendEnd(b, &s.stamps, s.exemplar(i))
 		} else {
-			e.buf = append(e.buf, '\n')
+			b = append(b, '\n')
 		}
 	}
+	e.buf = b
 	if e.now.kind == metric.GaugeHistogram {
 		e.totals(gcountLine, gsumLine, labels, s.sum, s.count, &s.stamps)
 	} else {
