@@ -34,6 +34,9 @@ type protobufEncoder struct {
 	gaps   []int    // what stands before each value in a child's text, in bytes
 	slab   []byte   // where pairs are
 
+	ahead    string // how the text of the last child begins, up to its last value
+	inFields []byte // and what that is as fields of a Metric
+
 	positive, negative nativeSpans
 }
 
@@ -134,7 +137,10 @@ func (e *protobufEncoder) begin(f Format) {
 	e.open = -1
 }
 
-func (e *protobufEncoder) end() { e.close() }
+func (e *protobufEncoder) end() {
+	e.close()
+	e.ahead = "" // or it would keep a child that may be deleted
+}
 
 func (e *protobufEncoder) family(f *familyInfo) {
 	e.close()
@@ -275,6 +281,7 @@ func (e *protobufEncoder) part(p *partInfo) {
 		e.shared = append(e.shared, e.slab...)
 	}
 	e.slab = e.slab[:0]
+	e.ahead = ""
 	if p.def == nil {
 		return
 	}
@@ -296,7 +303,8 @@ func (e *protobufEncoder) label(name string) string {
 }
 
 // labels writes the labels of a Metric that has begun. Those of children most often stand
-// in the text as they are, and are short enough for lengths of one byte.
+// in the text as they are, and are short enough for lengths of one byte. All but the last
+// one often are those of the child before.
 func (e *protobufEncoder) labels(labels string) {
 	b := append(e.buf, e.shared...)
 	if len(e.pairs) == 0 || labels == "" {
@@ -304,8 +312,18 @@ func (e *protobufEncoder) labels(labels string) {
 		e.parsed(labels)
 		return
 	}
-	for i, pair := range e.pairs {
-		labels = labels[e.gaps[i]:]
+	last := len(e.pairs) - 1
+	text, from, pairs := labels, len(b), e.pairs
+	if e.ahead != "" && strings.HasPrefix(labels, e.ahead) {
+		b = append(b, e.inFields...)
+		labels, pairs = labels[len(e.ahead)-e.gaps[last]:], pairs[last:]
+	}
+	for i, pair := range pairs {
+		labels = labels[e.gaps[len(e.pairs)-len(pairs)+i]:]
+		if i > 0 && i == last {
+			e.ahead = text[:len(text)-len(labels)]
+			e.inFields = append(e.inFields[:0], b[from:]...)
+		}
 		end, plain := childmap.ValueEnd(labels)
 		value := labels[:end]
 		labels = labels[end:]
