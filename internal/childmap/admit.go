@@ -157,10 +157,10 @@ func (m *Map) allOthers(labels int) *Child {
 	if c := a.other.Load(); c != nil || m.forward.Load() != nil {
 		return c
 	}
-	c := m.table.Load().find(hash(all), all, m.syntax)
+	h := hash(all)
+	c := m.table.Load().find(h, all, m.syntax)
 	if c == nil {
-		var h uint64
-		h, c = m.make(all, true)
+		c = m.make(all, true)
 		m.put(h, c)
 	}
 	a.other.Store(c)

@@ -45,7 +45,7 @@ func (s *Syntax) measure(values []string) (size int, plain bool) {
 	plain = true
 	for _, v := range values {
 		size += len(v)
-		if strings.IndexByte(v, '\\') < 0 && strings.IndexByte(v, '"') < 0 && strings.IndexByte(v, '\n') < 0 {
+		if isPlain(v) {
 			continue
 		}
 		plain = false
@@ -56,6 +56,21 @@ func (s *Syntax) measure(values []string) (size int, plain bool) {
 		}
 	}
 	return size, plain
+}
+
+// isPlain reports whether a value stands in a text unchanged.
+func isPlain(v string) bool {
+	for ; len(v) >= 8; v = v[8:] {
+		if matches(v, '\\')|matches(v, '"')|matches(v, '\n') != 0 {
+			return false
+		}
+	}
+	for i := range len(v) {
+		if c := v[i]; c == '\\' || c == '"' || c == '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 // render appends the text for values, of which measure says whether they are plain.
