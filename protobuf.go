@@ -265,8 +265,13 @@ func (e *protobufEncoder) time(tag byte, nanos int64) {
 		nanos += 1e9
 	}
 	at := len(e.buf) + 1
-	b := appendVarint(append(e.buf, tag, 0, pbTimeSeconds), uint64(seconds))
-	b = appendVarint(append(b, pbTimeNanos), uint64(nanos))
+	b := append(e.buf, tag, 0, pbTimeSeconds)
+	if s := uint64(seconds); s>>28 != 0 && s>>35 == 0 { // from 1978 to 3058
+		b = append(b, byte(s)|0x80, byte(s>>7)|0x80, byte(s>>14)|0x80, byte(s>>21)|0x80, byte(s>>28), pbTimeNanos)
+	} else {
+		b = append(appendVarint(b, s), pbTimeNanos)
+	}
+	b = appendVarint(b, uint64(nanos))
 	b[at] = byte(len(b) - at - 1)
 	e.buf = b
 }

@@ -47,3 +47,15 @@ func TestMessagesMakeRoom(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesInProtobuf(t *testing.T) {
+	for _, seconds := range []int64{0, 1, 127, 128, 1<<28 - 1, 1 << 28, 1_700_000_000, 1<<32 - 1, 1 << 32, math.MaxInt64/1_000_000_000 - 1, -1, -1 << 28, math.MinInt64/1_000_000_000 + 1} {
+		for _, nanos := range []int64{0, 1, 127, 128, 1<<28 - 1, 1 << 28, 999_999_999} {
+			content := binary.AppendUvarint([]byte{pbTimeSeconds}, uint64(seconds))
+			content = binary.AppendUvarint(append(content, pbTimeNanos), uint64(nanos))
+			var e protobufEncoder
+			e.time(7, seconds*1e9+nanos)
+			require.Equal(t, append([]byte{7, byte(len(content))}, content...), e.buf, "%d s and %d ns", seconds, nanos)
+		}
+	}
+}
