@@ -166,10 +166,10 @@ func (m *Map) makeOthers(all []string) (c *Child, fresh bool) {
 	if c := a.other.Load(); c != nil || m.forward.Load() != nil {
 		return c, false
 	}
-	c = m.table.Load().find(hash(all), all, m.syntax)
+	h := hash(all)
+	c = m.table.Load().find(h, all, m.syntax)
 	if c == nil {
-		var h uint64
-		h, c = m.make(all, true)
+		c = m.make(all, true)
 		m.put(h, c)
 		fresh = true
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/embermetrics/ember/internal/native"
 	"github.com/embermetrics/ember/internal/sketch"
+	"github.com/embermetrics/ember/internal/words"
 )
 
 // shards calls f for each shard of a block whose words are not over. It returns false if
@@ -193,10 +194,7 @@ func (s *source) addSummary(t *table, l *link, w []uint64) (bad string) {
 			if !ok {
 				continue
 			}
-			var counts [16]uint32
-			for i, v := range p[3:] {
-				counts[2*i], counts[2*i+1] = uint32(v), uint32(v>>32)
-			}
+			counts := *words.Halves((*[8]uint64)(p[3:]))
 			to := t.period(slot, start)
 			to.AddPage(int(int64(p[2])), &counts)
 			if !t.ends[[2]uint64{p[0], p[1]}] {
