@@ -302,16 +302,31 @@ func commandLine(t *testing.T) {
 		"a flag that is no bool":   {[]string{"multiproc", "-wait=5s"}, 2, "invalid boolean value \"5s\" for -wait"},
 		"an argument":              {[]string{"multiproc", "-dir", empty, "more"}, 2, "ember multiproc: unexpected argument \"more\"\n"},
 		"no directory":             {[]string{"multiproc"}, 2, "ember multiproc: -dir is missing, and PROMETHEUS_MULTIPROC_DIR is not set\n"},
-		"a directory that is not there": {[]string{"multiproc", "-dir", "/does/not/exist"}, 1,
-			"ember multiproc: -dir /does/not/exist does not exist; -wait waits until a process makes it\n"},
-		"a directory of others": {[]string{"multiproc", "-wait", "-dir", open}, 1,
-			fmt.Sprintf("ember: cell directory %q has mode 0755, should have mode 0700\n", open)},
-		"a file": {[]string{"multiproc", "-dir", file}, 1,
-			fmt.Sprintf("ember: cell directory %q is a regular file, should be a directory\n", file)},
-		"no address": {[]string{"multiproc", "-dir", empty, "-addr", "localhost"}, 1,
-			"ember multiproc: -addr: listen tcp: address localhost: missing port in address\n"},
-		"an address in use": {[]string{"multiproc", "-dir", empty, "-addr", busy.Addr().String()}, 1,
-			fmt.Sprintf("ember multiproc: -addr %s is in use already\n", busy.Addr())},
+		"a directory that is not there": {
+			[]string{"multiproc", "-dir", "/does/not/exist"},
+			1,
+			"ember multiproc: -dir /does/not/exist does not exist; -wait waits until a process makes it\n",
+		},
+		"a directory of others": {
+			[]string{"multiproc", "-wait", "-dir", open},
+			1,
+			fmt.Sprintf("ember: cell directory %q has mode 0755, should have mode 0700\n", open),
+		},
+		"a file": {
+			[]string{"multiproc", "-dir", file},
+			1,
+			fmt.Sprintf("ember: cell directory %q is a regular file, should be a directory\n", file),
+		},
+		"no address": {
+			[]string{"multiproc", "-dir", empty, "-addr", "localhost"},
+			1,
+			"ember multiproc: -addr: listen tcp: address localhost: missing port in address\n",
+		},
+		"an address in use": {
+			[]string{"multiproc", "-dir", empty, "-addr", busy.Addr().String()},
+			1,
+			fmt.Sprintf("ember multiproc: -addr %s is in use already\n", busy.Addr()),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := command(t, tc.args...)
