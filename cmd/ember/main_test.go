@@ -91,6 +91,7 @@ func TestEmber(t *testing.T) {
 	t.Run("waits for the directory", waitsForTheDirectory)
 	t.Run("serves a directory that comes again", servesADirectoryThatComesAgain)
 	t.Run("ends although a client hangs on", endsAlthoughAClientHangsOn)
+	t.Run("serves Python beside Go", servesPythonBesideGo)
 	t.Run("command line", commandLine)
 	t.Run("directory of the environment", directoryOfTheEnvironment)
 }
@@ -259,6 +260,28 @@ func servesADirectoryThatComesAgain(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, status, text)
 	startWorker(t, dir)
 	require.Contains(t, e.samples(), "jobs_total 5\n")
+}
+
+func servesPythonBesideGo(t *testing.T) {
+	const python = "/usr/bin/python3" // the system's own: packages of the distribution are in no other
+	if out, err := exec.Command(python, "-c", "import prometheus_client").CombinedOutput(); err != nil {
+		missing := fmt.Sprintf("client_python is missing (%v: %s); on Debian: apt-get install python3-prometheus-client", err, out)
+		require.NotEqual(t, "true", os.Getenv("CI"), missing)
+		t.Skip(missing)
+	}
+	dir := newDir(t)
+	startWorker(t, dir)
+	cmd := exec.Command(python, "-c", `
+from prometheus_client import Counter, Gauge
+Counter("jobs_total", "Jobs done.").inc(7)
+Gauge("oldest", "The oldest job.", multiprocess_mode="max").set(3)
+`)
+	cmd.Env = append(os.Environ(), "PROMETHEUS_MULTIPROC_DIR="+dir, "PYTHONDONTWRITEBYTECODE=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	e := startExporter(t, dir)
+	require.Equal(t, "busy 2\n"+files(1, 0)+"jobs_total 12\noldest 3\n", e.samples())
+	require.Empty(t, e.stop(syscall.SIGTERM))
 }
 
 // Who takes nothing, or sends nothing, does not keep the exporter from ending.
