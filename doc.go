@@ -165,8 +165,9 @@
 // Lookup does the same without creating a series, All visits every series of a
 // vector, [WriteText] gives the whole as text, and [Registry.Gather] as data. The
 // time is read with package time, so a bubble of testing/synctest fakes it. Package
-// embertest checks names, units and labels by the habits of Prometheus' users, and finds
-// labels whose values have no bounds.
+// embertest reads values by name and labels, compares all that is exposed with a text,
+// checks names, units and labels by the habits of Prometheus' users, and finds labels
+// whose values have no bounds.
 //
 // # Scraping
 //
