@@ -181,6 +181,18 @@
 // A query such as ?name[]=http_requests_total asks for that family alone, and spares
 // collecting others.
 //
+// [ListenAndServe] serves metrics at an address of their own, apart from the service, with
+// TLS, users or tokens if need be. Of a range of ports it takes the first free one:
+//
+//	go func() {
+//		err := ember.ListenAndServe(ctx, "127.0.0.1:9100-9110", ember.ServerOpts{
+//			TokensFile: "/etc/shop/scrapers",
+//		})
+//		if err != nil {
+//			log.Print(err)
+//		}
+//	}()
+//
 // A collector that fails, panics or is too late for the scraper's
 // deadline costs its own series, not the scrape; ember_collector_errors_total and
 // the log say so. The order of families and series is always the same.
