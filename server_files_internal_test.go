@@ -85,6 +85,26 @@ func TestFiles(t *testing.T) {
 	})
 }
 
+func TestServerLimits(t *testing.T) {
+	for name, tc := range map[string]struct {
+		opts ServerOpts
+		want [4]time.Duration // of a header, a request, a response, and between them
+		size int
+	}{
+		"unless told": {ServerOpts{}, [4]time.Duration{5 * time.Second, 10 * time.Second, time.Minute, 3 * time.Minute}, 64 << 10},
+		"as told":     {ServerOpts{ReadHeaderTimeout: 1, ReadTimeout: 2, WriteTimeout: 3, IdleTimeout: 4, MaxHeaderBytes: 5}, [4]time.Duration{1, 2, 3, 4}, 5},
+		"none":        {ServerOpts{ReadHeaderTimeout: -1, ReadTimeout: -1, WriteTimeout: -1, IdleTimeout: -1, MaxHeaderBytes: -1}, [4]time.Duration{-1, -1, -1, -1}, 1 << 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.opts.Gatherer = NewRegistry()
+			s, err := newServer(tc.opts)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, [4]time.Duration{s.http.ReadHeaderTimeout, s.http.ReadTimeout, s.http.WriteTimeout, s.http.IdleTimeout})
+			require.Equal(t, tc.size, s.http.MaxHeaderBytes)
+		})
+	}
+}
+
 func TestAllowed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		prefix, remote string

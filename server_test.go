@@ -117,8 +117,13 @@ func ask(t *testing.T, c *http.Client, method, url string, header ...string) (*h
 	return resp, string(body)
 }
 
-func TestListenAndServe(t *testing.T) {
+// serveSomethingElse gives the service something to serve, once for all runs of a test.
+var serveSomethingElse = sync.OnceFunc(func() {
 	http.HandleFunc("/of-the-service", func(http.ResponseWriter, *http.Request) {})
+})
+
+func TestListenAndServe(t *testing.T) {
+	serveSomethingElse()
 	s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{})
 	c := client(t)
 	url := "http://" + s.addr
