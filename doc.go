@@ -165,8 +165,9 @@
 // Lookup does the same without creating a series, All visits every series of a
 // vector, [WriteText] gives the whole as text, and [Registry.Gather] as data. The
 // time is read with package time, so a bubble of testing/synctest fakes it. Package
-// embertest checks names, units and labels by the habits of Prometheus' users, and finds
-// labels whose values have no bounds.
+// embertest reads values by name and labels, compares all that is exposed with a text,
+// checks names, units and labels by the habits of Prometheus' users, and finds labels
+// whose values have no bounds.
 //
 // # Scraping
 //
@@ -179,6 +180,18 @@
 //
 // A query such as ?name[]=http_requests_total asks for that family alone, and spares
 // collecting others.
+//
+// [ListenAndServe] serves metrics at an address of their own, apart from the service, with
+// TLS, users or tokens if need be. Of a range of ports it takes the first free one:
+//
+//	go func() {
+//		err := ember.ListenAndServe(ctx, "127.0.0.1:9100-9110", ember.ServerOpts{
+//			TokensFile: "/etc/shop/scrapers",
+//		})
+//		if err != nil {
+//			log.Print(err)
+//		}
+//	}()
 //
 // A collector that fails, panics or is too late for the scraper's
 // deadline costs its own series, not the scrape; ember_collector_errors_total and

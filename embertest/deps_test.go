@@ -21,5 +21,9 @@ func TestImports(t *testing.T) {
 			others = append(others, path)
 		}
 	}
-	require.ElementsMatch(t, []string{"github.com/embermetrics/ember", "github.com/embermetrics/ember/metric"}, others)
+	require.ElementsMatch(t, []string{
+		"github.com/embermetrics/ember",
+		"github.com/embermetrics/ember/internal/native",
+		"github.com/embermetrics/ember/metric",
+	}, others)
 }

@@ -7,13 +7,64 @@
 //
 //	func TestMetrics(t *testing.T) {
 //		reg := ember.NewRegistry()
-//		s := shop.New(reg)
-//		serveSomeRequests(t, s)
+//		s := newShop(reg)
+//		s.sell("apples", 3)
+//		s.sell("pears", 1)
 //
+//		if got := embertest.Value(t, reg, "shop_orders_total", "status", "paid"); got != 2 {
+//			t.Errorf("%g orders were paid", got)
+//		}
 //		embertest.RequireClean(t, reg)
 //	}
 //
-// The package is for tests: it links package testing into what imports it.
+// A registry for each test lets tests run in parallel. Whatever is asked gathers once, as
+// a scrape does. The package is for tests: it links package testing into what imports it.
+//
+// # Values
+//
+// [Value] returns the value of one series, and [Delta] by how much it grows during a call:
+//
+//	failed := embertest.Delta(t, reg, func() { s.sell("pears", -1) }, "shop_orders_total", "status", "failed")
+//
+// Labels that tell nothing apart can be left out. A name or value that is not there is a
+// failure, never zero, and the failure lists what is there:
+//
+//	embertest: nothing exposed is called "shop_order_total"; is "shop_orders_total" meant? There is:
+//		shop_orders_total
+//		shop_payment_seconds_bucket
+//		shop_payment_seconds_count
+//		shop_payment_seconds_sum
+//
+// [Histogram] and [Summary] return whole series. Of a histogram, native or not, a test can
+// ask how many observations there were within a range, as far as the buckets tell, and what
+// Prometheus will take a quantile for:
+//
+//	h := embertest.Histogram(t, reg, "shop_payment_seconds")
+//	least, most := h.Within(0, 0.1)
+//	p95 := h.Quantile(0.95)
+//
+// # Whole expositions
+//
+// [Compare] wants families to be exposed as in a text, of which neither the order nor the
+// space matters:
+//
+//	embertest.Compare(t, reg, `
+//		# TYPE shop_orders_total counter
+//		shop_orders_total{status="paid"} 2
+//		shop_orders_total{status="failed"} 1
+//	`, "shop_orders_total")
+//
+// If they are not, the failure is a diff:
+//
+//	embertest: what is exposed is not what is wanted (- wanted, + exposed):
+//		  # HELP shop_orders_total Orders, by what became of them.
+//		  # TYPE shop_orders_total counter
+//		- shop_orders_total{status="failed"} 1
+//		+ shop_orders_total{status="failed"} 2
+//		  shop_orders_total{status="paid"} 2
+//
+// Time is read with package time, so in a bubble of testing/synctest even the sums of
+// durations are always the same.
 //
 // # Names and labels
 //

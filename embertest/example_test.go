@@ -10,8 +10,8 @@ import (
 	"github.com/embermetrics/ember/embertest"
 )
 
-// newShop stands for the service that is tested.
-func newShop() *ember.Registry {
+// anOldShop stands for the service that is linted.
+func anOldShop() *ember.Registry {
 	reg := ember.NewRegistry()
 	served := reg.NewCounterVec(ember.CounterOpts{
 		Name: "shop_requests",
@@ -28,7 +28,7 @@ func newShop() *ember.Registry {
 }
 
 func ExampleLint() {
-	for _, p := range embertest.Lint(newShop()) {
+	for _, p := range embertest.Lint(anOldShop()) {
 		fmt.Println(p)
 	}
 	// Output:
@@ -51,7 +51,7 @@ func ExampleRequireClean() {
 
 func ExampleAccept_Covers() {
 	old := embertest.Accept{Metric: "shop_payment_*", Rule: embertest.RuleAbbreviation}
-	for _, p := range embertest.Lint(newShop()) {
+	for _, p := range embertest.Lint(anOldShop()) {
 		if !old.Covers(p) {
 			fmt.Println(p.Metric, p.Label, p.Rule)
 		}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ember
+
+import (
+	"io"
+	"net/http"
+	"net/netip"
+)
+
+// routes returns all that the server answers.
+func (s *server) routes() (http.Handler, error) {
+	links := `<li><a href="/metrics">Metrics</a></li>`
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", s.guard(newHandler(preparerOf(s.opts.Gatherer), s.opts.Handler)))
+	if s.opts.Cardinality {
+		r, ok := s.opts.Gatherer.(*Registry)
+		if !ok {
+			return nil, errorf("Cardinality needs a registry, and the Gatherer is a %T", s.opts.Gatherer)
+		}
+		mux.Handle("/debug/cardinality", s.guard(CardinalityHandler(r)))
+		links += `<li><a href="/debug/cardinality">Cardinality</a></li>`
+	}
+	healthy := http.Handler(text200("text/plain; charset=utf-8", "ok\n"))
+	if s.opts.GuardHealth {
+		healthy = s.guard(healthy)
+	}
+	mux.Handle("/-/healthy", healthy)
+	links += `<li><a href="/-/healthy">Health</a></li>`
+	mux.Handle("/{$}", s.guard(text200("text/html; charset=utf-8",
+		`<!DOCTYPE html><html lang="en"><head><title>Metrics</title></head><body><h1>Metrics</h1><ul>`+links+"</ul></body></html>\n")))
+	mux.Handle("/", s.guard(http.NotFoundHandler()))
+	return mux, nil
+}
+
+// text200 answers with a text.
+func text200(contentType, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "ember: method "+r.Method+" is not allowed here, only GET and HEAD", http.StatusMethodNotAllowed)
+			return
+		}
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = io.WriteString(w, text)
+	}
+}
+
+// guard answers those who may not see what h serves.
+func (s *server) guard(h http.Handler) http.Handler {
+	if s.opts.Allow == nil && s.secrets == nil {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.opts.Allow != nil && !allowed(s.opts.Allow, r.RemoteAddr) {
+			http.Error(w, "ember: "+r.RemoteAddr+" is not an address that may see this", http.StatusForbidden)
+			return
+		}
+		if s.secrets != nil && !s.secrets.admit(r) {
+			for _, c := range s.secrets.challenges {
+				w.Header().Add("WWW-Authenticate", c)
+			}
+			http.Error(w, "ember: this needs other credentials", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// allowed reports whether one of the prefixes has the address of a connection. One of IPv4
+// within IPv6 is one of IPv4.
+func allowed(prefixes []netip.Prefix, remote string) bool {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	addr := at.Addr().Unmap().WithZone("")
+	for _, p := range prefixes {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
