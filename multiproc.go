@@ -30,9 +30,11 @@ const publishEvery = 5 * time.Second
 // an Info or a StateSet, each process writes down every five seconds, and when it is
 // scraped.
 //
-// There are no exemplars, collectors' quantiles cannot be added up and are left out, and
-// native histograms never begin anew, whatever ResetAfter says. A registry can have one
-// directory, and an instrument as well: further calls do nothing.
+// What a process deletes is its own part of a series. Series are not dropped for being
+// idle, but for gauges: a total that lost one process's part would look as if all had begun
+// anew. Likewise native histograms never begin anew, whatever ResetAfter says. There are no
+// exemplars, and collectors' quantiles cannot be added up and are left out. A registry can
+// have one directory, and an instrument as well: further calls do nothing.
 func WithMultiproc(of interface{ Words() words.Dir }) RegistryOption {
 	return func(s *registryState) {
 		dir := of.Words()
@@ -193,6 +195,9 @@ func (p *processes) publish(ctx context.Context) ([]*metric.Family, error) {
 	for _, reg := range p.registry.registrations() {
 		if !p.adopt(reg) {
 			break // there is no place for the others either
+		}
+		if v, ok := reg.collector.(*GaugeVec); ok && v.idleAfter > 0 {
+			v.sweep()
 		}
 	}
 	s := p.registry.prepareLocal(ctx, request{escaping: EscapingAllowUTF8})

@@ -3,7 +3,10 @@
 package ember_test
 
 import (
+	"math/rand/v2"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -321,4 +324,102 @@ func TestMultiprocCollectors(t *testing.T) {
 	require.Equal(t, "c_total{a=\"b\"} 2\n", samplesOf(t, other))
 	end() // which collects a last time
 	require.Equal(t, "c_total{a=\"b\"} 2\n", samplesOf(t, other))
+}
+
+// A series that is idle in one process would take its part out of a total, which then
+// looks as if it had begun anew. So only gauges go.
+func TestMultiprocIdle(t *testing.T) {
+	path := dirForProcesses(t)
+	reg, _ := newProcess(t, path)
+	g := reg.NewGaugeVec(ember.GaugeOpts{Name: "g", IdleAfter: time.Nanosecond}, "l")
+	c := reg.NewCounterVec(ember.CounterOpts{Name: "c_total", IdleAfter: time.Nanosecond}, "l")
+	held := g.With("x")
+	held.Set(1)
+	c.With("x").Inc()
+	for range 3 {
+		samplesOf(t, reg)
+		time.Sleep(time.Millisecond)
+	}
+	require.Equal(t, "c_total{l=\"x\"} 1\n", samplesOf(t, reg))
+	held.Set(2)
+	require.Equal(t, "c_total{l=\"x\"} 1\ng{l=\"x\"} 2\n", samplesOf(t, reg))
+}
+
+// Whatever goroutines do at once with vectors, before and after they are registered, other
+// processes see what this one has, exactly.
+func TestMultiprocSeesWhatThereIs(t *testing.T) {
+	path := dirForProcesses(t)
+	other, _ := newProcess(t, path)
+	reg, _ := newProcess(t, path)
+	plain := ember.NewRegistry()
+	seed := random(t).Uint64()
+	counters := ember.NewCounterVec(ember.CounterOpts{Name: "c_total", MaxSeries: 4}, "l")
+	gauges := ember.NewGaugeVec(ember.GaugeOpts{Name: "g", MaxSeries: 4}, "l")
+	idling := ember.NewGaugeVec(ember.GaugeOpts{Name: "i", IdleAfter: time.Hour}, "l")
+	latest := ember.NewGaugeVec(ember.GaugeOpts{Name: "latest", Mode: ember.ModeLatest}, "l")
+	histograms := ember.NewHistogramVec(ember.HistogramOpts{Name: "h", Buckets: []float64{1, 10}}, "l")
+	natives := ember.NewHistogramVec(ember.HistogramOpts{Name: "n", Native: &ember.NativeOpts{MaxBuckets: 8}}, "l")
+	summaries := ember.NewSummaryVec(ember.SummaryOpts{Name: "s", Quantiles: []float64{0, 0.5, 1}}, "l")
+
+	const goroutines, steps = 4, 2000
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(seed, uint64(g)))
+			var updates []func(v float64) // of instruments that are held, whose series may have ended
+			for range steps {
+				l := strconv.Itoa(r.IntN(7))
+				switch r.IntN(24) {
+				case 0:
+					counters.Delete(l)
+					gauges.Delete(l)
+				case 1:
+					idling.Delete(l)
+					latest.Delete(l)
+				case 2:
+					histograms.Delete(l)
+					natives.Delete(l)
+				case 3:
+					summaries.Reset()
+				case 4, 5, 6, 7:
+					updates = append(updates, counters.With(l).Add, gauges.With(l).Add, idling.With(l).Add, idling.With(l).Set,
+						latest.With(l).Set, histograms.With(l).Observe, natives.With(l).Observe, summaries.With(l).Observe)
+				case 8:
+					if g == 0 {
+						samplesOf(t, reg)
+					}
+				default:
+					if len(updates) > 0 {
+						updates[r.IntN(len(updates))](float64(uint(1) << r.IntN(20)))
+					}
+				}
+			}
+			for _, update := range updates {
+				update(1) // so that what is there was set
+			}
+		})
+	}
+	all := []ember.Collector{counters, gauges, idling, latest, histograms, natives, summaries}
+	for _, c := range all {
+		runtime.Gosched()
+		require.NoError(t, reg.Register(c))
+		require.NoError(t, plain.Register(c))
+	}
+	wg.Wait()
+	samplesOf(t, reg)
+	require.Equal(t, samplesOf(t, plain), samplesOf(t, other))
+
+	mine, err := plain.Gather()
+	require.NoError(t, err)
+	theirs, err := other.Gather()
+	require.NoError(t, err)
+	native := func(families []*metric.Family) (points []metric.Point) {
+		for _, f := range families {
+			if f.Name == "n" {
+				points = f.Points
+			}
+		}
+		return points
+	}
+	require.Equal(t, native(mine), native(theirs))
 }
