@@ -10,8 +10,10 @@ import (
 )
 
 // The race detector does not know what atomic instructions order whose words are not Go's
-// memory. So it is told that who takes a shard comes after who released one.
+// memory. So it is told that who takes a shard comes after all who released one. The
+// address is that of a field without atomic instructions: a store by one of these would
+// make the detector forget who released before.
 
-func acquired(b *Block) { runtime.RaceAcquire(unsafe.Pointer(&b.waits)) }
+func acquired(b *Block) { runtime.RaceAcquire(unsafe.Pointer(&b.elsewhere)) }
 
-func released(b *Block) { runtime.RaceReleaseMerge(unsafe.Pointer(&b.waits)) }
+func released(b *Block) { runtime.RaceReleaseMerge(unsafe.Pointer(&b.elsewhere)) }
