@@ -45,12 +45,19 @@ func countAndEnd(dir, name string) {
 	os.Exit(0)
 }
 
+// manySeries are counted once by each process, so that compacting takes a while.
+const manySeries = 500
+
 // count counts n times in an instrument of each kind.
 func count(reg *ember.Registry, n int) {
 	c := reg.NewCounterVec(ember.CounterOpts{Name: "a_total"}, "l")
 	h := reg.NewHistogram(ember.HistogramOpts{Name: "h", Buckets: []float64{1, 10}, Native: &ember.NativeOpts{}})
 	s := reg.NewSummary(ember.SummaryOpts{Name: "s", Quantiles: []float64{0.5}})
 	g := reg.NewGauge(ember.GaugeOpts{Name: "g", Mode: ember.ModeSum})
+	many := reg.NewCounterVec(ember.CounterOpts{Name: "m_total"}, "l")
+	for i := range manySeries {
+		many.With(strconv.Itoa(i)).Inc()
+	}
 	for i := range n {
 		c.With(strconv.Itoa(i % 3)).Add(1.5)
 		h.Observe(float64(i % 20))
@@ -59,8 +66,8 @@ func count(reg *ember.Registry, n int) {
 	}
 }
 
-// requireCounted fails if not just so much was counted.
-func requireCounted(t *testing.T, d *multiproc.Dir, n int) {
+// requireCounted fails if not just so much was counted, by so many processes.
+func requireCounted(t *testing.T, d *multiproc.Dir, n, processes int) {
 	t.Helper()
 	families, err := d.Gather()
 	require.NoError(t, err)
@@ -68,6 +75,7 @@ func requireCounted(t *testing.T, d *multiproc.Dir, n int) {
 	require.NoError(t, err)
 	require.Equal(t, []float64{1.5 * float64(n), float64(n), float64(n), 2 * float64(n), float64(n)},
 		[]float64{all.sum("a_total"), all["h_count"], all["s_count"], all["s_sum"], all["g"]})
+	require.EqualValues(t, manySeries*processes, all.sum("m_total"))
 	require.Zero(t, beyond(family(families, "h").Points[0].Native))
 }
 
@@ -75,27 +83,28 @@ func requireCounted(t *testing.T, d *multiproc.Dir, n int) {
 func TestKilledCompacting(t *testing.T) {
 	path := newPath(t)
 	reader := openReader(t, newDir(t, path))
-	rounds := 100
+	rounds := 80
 	if testing.Short() {
 		rounds = 10
 	}
-	total, middle := 0, 0
+	total, ended, middle := 0, 0, 0
 	for round := range rounds {
 		// While somebody has the lock nobody compacts.
 		unlock, err := cellfile.TryLock(path, "lock")
 		require.NoError(t, err)
 		require.NotNil(t, unlock)
-		const processes = 12
-		for range processes {
+		for range 12 {
 			n := 1 + rand.IntN(40)
 			d := openDir(t, path)
 			count(ember.NewRegistry(ember.WithMultiproc(d)), n)
 			require.NoError(t, d.Close())
 			total += n
+			ended++
 		}
 		if round%10 == 0 {
 			require.NoError(t, child("count", path, "7").Run())
 			total += 7
+			ended++
 		}
 		compactors := make([]*conversation, 1+round%2)
 		for i := range compactors {
@@ -104,18 +113,25 @@ func TestKilledCompacting(t *testing.T) {
 		}
 		before := files(t, path)
 		unlock()
-		time.Sleep(time.Duration(rand.IntN(1500)) * time.Microsecond)
+		wait := time.Duration(rand.IntN(6000)) * time.Microsecond
+		if round%4 > 0 { // as soon as something is to be seen of it, or soon after
+			for deadline := time.Now().Add(time.Second); len(files(t, path)) == len(before) && time.Now().Before(deadline); {
+			}
+			wait /= 60
+		}
+		for from := time.Now(); time.Since(from) < wait; { // which is exacter than sleep
+		}
 		for _, c := range compactors {
 			c.kill()
 		}
 		if n := len(files(t, path)); n != len(before) && n > 2 {
 			middle++
 		}
-		requireCounted(t, reader, total)
+		requireCounted(t, reader, total, ended)
 		require.Equal(t, []string{"archive.ember", "lock"}, files(t, path))
-		requireCounted(t, reader, total)
+		requireCounted(t, reader, total, ended)
 	}
-	requireCounted(t, openReader(t, path), total)
+	requireCounted(t, openReader(t, path), total, ended)
 	t.Logf("%d compactions killed, %d of them between the first file that came and the last that went; %d counted", rounds, middle, total)
 }
 
