@@ -115,18 +115,24 @@ func TestDefaultAlone(t *testing.T) {
 		path string
 		want string
 	}{
-		"a file": {in("file", func(path string) error { return os.WriteFile(path, nil, 0o600) }),
-			"is a regular file, should be a directory"},
-		"below a file": {filepath.Join(in("file", func(path string) error { return os.WriteFile(path, nil, 0o600) }), "cells"),
-			"not a directory"},
+		"a file": {
+			in("file", func(path string) error { return os.WriteFile(path, nil, 0o600) }),
+			"is a regular file, should be a directory",
+		},
+		"below a file": {
+			filepath.Join(in("file", func(path string) error { return os.WriteFile(path, nil, 0o600) }), "cells"),
+			"not a directory",
+		},
 		"open to others": {in("open", func(path string) error {
 			if err := mkdir(path); err != nil {
 				return err
 			}
 			return os.Chmod(path, 0o755)
 		}), "has mode 0755, should have mode 0700"},
-		"a link": {in("link", func(path string) error { return os.Symlink(t.TempDir(), path) }),
-			"is a symbolic link, should be a directory"},
+		"a link": {
+			in("link", func(path string) error { return os.Symlink(t.TempDir(), path) }),
+			"is a symbolic link, should be a directory",
+		},
 		"of somebody else": {in("theirs", func(path string) error {
 			if err := mkdir(path); err != nil || os.Geteuid() != 0 {
 				return err

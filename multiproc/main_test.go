@@ -56,7 +56,7 @@ func must(err error) {
 // child returns a child process, to be started.
 func child(role, dir, name string, env ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childRole+"="+role, childDir+"="+dir, childName+"="+name, "GORACE=halt_on_error=1")
+	cmd.Env = append(os.Environ(), childRole+"="+role, childDir+"="+dir, childName+"="+name, "GORACE=halt_on_error=1 atexit_sleep_ms=0")
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = os.Stderr
 	return cmd
