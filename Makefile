@@ -7,7 +7,7 @@ GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: check format vet test budgets benchonce storm conformance fuzz bench bench-check bench-document documents vuln
+.PHONY: check format vet test budgets benchonce storm conformance fuzz bench bench-check bench-document bench-multiproc bench-multiproc-document documents vuln
 
 ## check: what must hold before a change lands
 check: format vet test budgets benchonce conformance vuln
@@ -73,7 +73,16 @@ bench-check:
 bench-document:
 	cd benchmarks && go run ./cmd/compare -count $(COUNT) -o results.txt -document
 
-## documents: the same from results.txt as it is; a test wants no difference
+## bench-multiproc: what it costs that many processes are scraped as one, in two minutes;
+## fails if a promise is missed
+bench-multiproc:
+	cd benchmarks && go run ./cmd/compare -multiproc -count $(COUNT) -check
+
+## bench-multiproc-document: the same, and writes the numbers into the documents
+bench-multiproc-document:
+	cd benchmarks && go run ./cmd/compare -multiproc -count $(COUNT) -o results-multiproc.txt -document
+
+## documents: the same from the results as they are; a test wants no difference
 documents:
 	cd benchmarks && go run ./cmd/compare -from results.txt -document >/dev/null
 

@@ -39,7 +39,7 @@
 //   - A [Histogram] counts observations, such as latencies, in buckets, from
 //     which Prometheus estimates quantiles, over many processes if need be.
 //   - A [Summary] sums and counts observations. If asked, it also estimates
-//     quantiles in the process itself; those of several processes cannot be
+//     quantiles in the process itself; those of several targets cannot be
 //     combined.
 //   - An [Info] says something in labels, such as a version.
 //   - A [StateSet] says which of some states are on.
@@ -202,6 +202,23 @@
 // what is registered through it, and labels on the series: for a package that
 // should not know how its metrics are called. [Gatherers] exposes several
 // registries as one.
+//
+// # Many processes
+//
+// A prefork server, workers that are restarted and jobs of the command line can be scraped
+// as one. Each process opens the same directory, and any of them answers for all, those
+// that have ended included:
+//
+//	dir, err := multiproc.Open("/dev/shm/my-service")
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer dir.Close()
+//	ember.Default().Configure(ember.WithMultiproc(dir))
+//
+// Counters, histograms and summaries are added up; the Mode of a gauge says what becomes
+// of its values. Updates cost what they cost otherwise, and what was counted outlives the
+// process. Package multiproc and docs/multiproc.md say more.
 //
 // # What operators may change
 //

@@ -22,17 +22,34 @@ type lines struct {
 	shared   string           // the part's shared labels, spelled
 	from, to *childmap.Syntax // see partInfo.syntaxes
 
-	plain string // the suffix of the lines that have a value and nothing else
-	ahead []byte // what stands in those before labels of the series' own
-	began int    // where the last line begins in buf
+	suffix [lineKinds]string // of the names of lines
+	ahead  [lineKinds][]byte // what stands in them before labels of the series' own; empty: not known yet
+	began  int               // where the last line begins in buf
 }
+
+// lineKind is what a line says of a series.
+type lineKind uint8
+
+const (
+	itself lineKind = iota // its value, if it has but one, or a quantile
+	bucketLine
+	sumLine
+	countLine
+	gsumLine
+	gcountLine
+	createdLine
+
+	lineKinds = iota
+)
+
+var suffixes = [lineKinds]string{"", "_bucket", "_sum", "_count", "_gsum", "_gcount", "_created"}
 
 func (l *lines) begin(f Format) { l.escaping = f.escaping() }
 
 func (l *lines) end() {}
 
 func (l *lines) start(f *familyInfo) {
-	l.now, l.header, l.plain = f, false, ""
+	l.now, l.header, l.suffix = f, false, suffixes
 	l.name = f.spelled[l.escaping]
 	l.quoted = !f.classic && l.escaping == EscapingAllowUTF8
 }
@@ -42,8 +59,9 @@ func (l *lines) names() (*familyInfo, Escaping) { return l.now, l.escaping }
 func (l *lines) part(p *partInfo) {
 	l.shared = p.text[l.escaping]
 	l.from, l.to = p.syntaxes(l.escaping)
-	b, open := l.opened(l.ahead[:0], l.plain)
-	l.ahead = append(b, open)
+	for i := range l.ahead {
+		l.ahead[i] = l.ahead[i][:0]
+	}
 }
 
 // metadata writes a line of a family's header: # TYPE x counter. In the text it
@@ -59,14 +77,28 @@ func (l *lines) metadata(keyword, text string, quotes bool) {
 	l.buf = append(b, '\n')
 }
 
-// series writes a line up to the value: name, suffix, labels.
-func (l *lines) series(suffix, labels, extra string) {
+// series writes a line up to the value: name, suffix, labels. The last one, if it is not
+// one of the series' own, comes with what follows it.
+func (l *lines) series(kind lineKind, labels, last string) {
 	l.began = len(l.buf)
-	if labels != "" && extra == "" && l.to == nil && suffix == l.plain {
-		l.buf = append(append(append(l.buf, l.ahead...), labels...), "} "...)
+	ahead := l.ahead[kind]
+	if len(ahead) == 0 || labels == "" || l.to != nil {
+		l.unusual(kind, labels, last)
 		return
 	}
-	b, open := l.opened(l.buf, suffix)
+	b := append(append(l.buf, ahead...), labels...)
+	if last == "" {
+		l.buf = append(b, '}', ' ')
+		return
+	}
+	l.buf = append(append(b, ','), last...)
+}
+
+// unusual is series for the first line of its kind, and what is not as usual.
+func (l *lines) unusual(kind lineKind, labels, last string) {
+	b, open := l.opened(l.ahead[kind][:0], l.suffix[kind])
+	l.ahead[kind] = append(b, open)
+	b = append(l.buf, b...)
 	if labels != "" {
 		b = append(b, open)
 		if l.to == nil {
@@ -76,14 +108,15 @@ func (l *lines) series(suffix, labels, extra string) {
 		}
 		open = ','
 	}
-	if extra != "" {
-		b = append(append(b, open), extra...)
-		open = ','
+	switch {
+	case last != "":
+		b = append(append(b, open), last...)
+	case open == ',':
+		b = append(b, '}', ' ')
+	default:
+		b = append(b, ' ')
 	}
-	if open == ',' {
-		b = append(b, '}')
-	}
-	l.buf = append(b, ' ')
+	l.buf = b
 }
 
 // opened writes the beginning of a line, up to where labels of the series' own go, and
@@ -105,11 +138,9 @@ func (l *lines) opened(b []byte, suffix string) ([]byte, byte) {
 	return b, open
 }
 
-// last returns where the line stands that series has just written, without its last
-// label, so that further ones can begin like it.
-func (l *lines) last(extra string) (from, to int) {
-	return l.began, len(l.buf) - len(extra) - len("} ")
-}
+// line returns the line that series has just written, without its last label, so that
+// further ones can begin like it.
+func (l *lines) line(last string) []byte { return l.buf[l.began : len(l.buf)-len(last)] }
 
 // appendEscaped escapes backslashes and line feeds and, if asked, quotes.
 func appendEscaped(b []byte, s string, quotes bool) []byte {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/embermetrics/ember"
+	"github.com/embermetrics/ember/collectors"
 	"github.com/embermetrics/ember/metric"
 	"github.com/embermetrics/ember/multiproc"
 )
@@ -422,4 +423,32 @@ func TestMultiprocSeesWhatThereIs(t *testing.T) {
 		return points
 	}
 	require.Equal(t, native(mine), native(theirs))
+}
+
+// What is the same in all processes, or a moment, is not added up.
+func TestMultiprocRuntime(t *testing.T) {
+	path := dirForProcesses(t)
+	var regs []*ember.Registry
+	for range 3 {
+		reg, _ := newProcess(t, path)
+		reg.MustRegister(
+			collectors.NewGo(collectors.GoOpts{}),
+			collectors.NewProcess(collectors.ProcessOpts{}),
+			collectors.NewBuildInfo(),
+		)
+		regs = append(regs, reg)
+		samplesOf(t, reg) // so that the others see it
+	}
+	families, err := regs[0].Gather()
+	require.NoError(t, err)
+	values := make(map[string]float64)
+	for _, f := range families {
+		values[f.Name] = f.Points[0].Value
+	}
+	require.Equal(t, 1.0, values["go_info"])
+	require.Equal(t, 1.0, values["go_build_info"])
+	require.EqualValues(t, runtime.GOMAXPROCS(0), values["go_sched_gomaxprocs_threads"])
+	require.LessOrEqual(t, values["process_start_time_seconds"], float64(time.Now().Unix()+2), "and not a sum")
+	require.LessOrEqual(t, values["go_memstats_last_gc_time_seconds"], float64(time.Now().Unix()+1))
+	require.Greater(t, values["go_goroutines"], 2.0*float64(runtime.NumGoroutine())-10, "which are added up")
 }

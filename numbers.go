@@ -3,6 +3,7 @@
 package ember
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 	"strconv"
@@ -16,33 +17,18 @@ func appendFloat(b []byte, v float64) []byte {
 		if n < 0 {
 			return appendWhole(append(b, '-'), uint64(-n))
 		}
+		if n < 1e6 {
+			return appendDigits(b, uint64(n)) // a call less
+		}
 		return appendWhole(b, uint64(n))
 	}
-	if a := math.Abs(v); a < 1e6 && a > 1e-3 {
-		// Most values that people and programs choose have few decimals.
-		if n := uint64(a*1e6 + 0.5); float64(n)/1e6 == a {
-			if v < 0 {
-				b = append(b, '-')
-			}
-			return appendMillionths(b, n)
+	if a := math.Abs(v); hasDecimals(a) {
+		if v < 0 {
+			b = append(b, '-')
 		}
+		return appendDecimals(b, a)
 	}
 	return strconv.AppendFloat(b, v, 'g', -1, 64)
-}
-
-// appendMillionths appends n/1e6, of which n is no multiple. Since n has at most twelve
-// digits, and decimals of up to fifteen stand for different float64s, no shorter one reads
-// back as the same. From 1e-3 to 1e6 'g' writes no exponent.
-func appendMillionths(b []byte, n uint64) []byte {
-	whole := n / 1e6
-	b = appendDigits(b, whole)
-	at := len(b)
-	b = appendDigits(b, n-whole*1e6+1e6) // a one ahead for the point
-	b[at] = '.'
-	for b[len(b)-1] == '0' {
-		b = b[:len(b)-1]
-	}
-	return b
 }
 
 // appendRealFloat is appendFloat for readers that take only what has a point or an
@@ -53,6 +39,9 @@ func appendRealFloat(b []byte, v float64) []byte {
 			b, n = append(b, '-'), -n
 		}
 		return append(appendDigits(b, uint64(n)), '.', '0')
+	}
+	if hasDecimals(v) {
+		return appendDecimals(b, v)
 	}
 	start := len(b)
 	b = appendFloat(b, v)
@@ -98,43 +87,21 @@ func appendWhole(b []byte, n uint64) []byte {
 }
 
 // appendDigits is strconv.AppendUint to base 10, which scrapes spend much of their time
-// with: the digits go where they stay, two at a time.
+// with: eight digits are found at once, whatever their number.
 func appendDigits(b []byte, n uint64) []byte {
 	if n < 10 {
 		return append(b, byte('0'+n))
 	}
-	// As many digits as n has: 1233/4096 is a little more than the logarithm of 2.
-	digits := bits.Len64(n) * 1233 >> 12
-	if n >= powersOf10[digits] {
-		digits++
+	if n >= 1e8 {
+		q := n / 1e8
+		return binary.LittleEndian.AppendUint64(appendDigits(b, q), eightDigits(n-q*1e8)|zeros)
 	}
-	at := len(b) + digits
-	if at <= cap(b) {
-		b = b[:at]
-	} else {
-		b = append(b, "00000000000000000000"[:digits]...)
-	}
-	for n >= 100 {
-		q := n / 100
-		pair := 2 * (n - 100*q)
-		at -= 2
-		b[at+1], b[at] = pairs[pair+1], pairs[pair] // copy would be a call
-		n = q
-	}
-	if n >= 10 {
-		b[at-1], b[at-2] = pairs[2*n+1], pairs[2*n]
-	} else {
-		b[at-1] = byte('0' + n)
-	}
-	return b
+	digits := eightDigits(n)
+	ahead := bits.TrailingZeros64(digits) / 8
+	return binary.LittleEndian.AppendUint64(b, (digits|zeros)>>(uint(8*ahead)&63))[:len(b)+8-ahead]
 }
 
 var powersOf10 = [20]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
-
-// pairs are 00 to 99.
-const pairs = "00010203040506070809" + "10111213141516171819" + "20212223242526272829" + "30313233343536373839" +
-	"40414243444546474849" + "50515253545556575859" + "60616263646566676869" + "70717273747576777879" +
-	"80818283848586878889" + "90919293949596979899"
 
 // appendSeconds appends milliseconds as seconds in plain decimals: 1700000000.5.
 func appendSeconds(b []byte, millis int64) []byte {
@@ -156,7 +123,8 @@ func appendSeconds(b []byte, millis int64) []byte {
 }
 
 // numberLabels are the labels of a histogram's buckets or a summary's quantiles,
-// as the two kinds of text formats spell them: le="1" and le="1.0".
+// as the two kinds of text formats spell them, each with what comes between the last label
+// of a line and the value: le="1"} and le="1.0"} and a space.
 type numberLabels struct {
 	text, open []string
 }
@@ -166,8 +134,8 @@ func newNumberLabels(name string, numbers []float64) numberLabels {
 	var l numberLabels
 	for _, v := range numbers {
 		label := append([]byte(name), `="`...)
-		text := string(append(appendFloat(label, v), '"'))
-		open := string(append(appendRealFloat(label, v), '"'))
+		text := string(append(appendFloat(label, v), "\"} "...))
+		open := string(append(appendRealFloat(label, v), "\"} "...))
 		if open == text {
 			open = text // one string is enough
 		}

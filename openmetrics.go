@@ -26,11 +26,11 @@ func (e *openMetricsEncoder) end() { e.buf = append(e.buf, "# EOF\n"...) }
 // change its name, so it changes its kind.
 func (e *openMetricsEncoder) family(f *familyInfo) {
 	e.start(f)
-	e.plain, e.kind = "", f.kind.String()
+	e.kind = f.kind.String()
 	base, ok := baseOf(e.name, f.kind)
 	switch {
 	case ok && !f.shadowed:
-		e.name, e.plain = base, sampleNamesOf[f.kind].cut
+		e.name, e.suffix[itself] = base, sampleNamesOf[f.kind].cut
 	case f.kind == metric.Counter:
 		e.kind = metric.Unknown.String()
 	case f.kind == metric.Info:
@@ -38,32 +38,31 @@ func (e *openMetricsEncoder) family(f *familyInfo) {
 	}
 }
 
-func (e *openMetricsEncoder) line(suffix, labels, extra string) {
-	if !e.header {
-		e.header = true
-		e.metadata("TYPE", e.kind, true)
-		if e.now.hasUnit(e.name) {
-			e.metadata("UNIT", e.now.unit, true)
-		}
-		if e.now.help != "" {
-			e.metadata("HELP", e.now.help, true)
-		}
+// head writes the header of the family.
+func (e *openMetricsEncoder) head() {
+	e.header = true
+	e.metadata("TYPE", e.kind, true)
+	if e.now.hasUnit(e.name) {
+		e.metadata("UNIT", e.now.unit, true)
 	}
-	e.series(suffix, labels, extra)
+	if e.now.help != "" {
+		e.metadata("HELP", e.now.help, true)
+	}
 }
 
 func (e *openMetricsEncoder) value(labels string, v float64, x *extras) {
-	e.line(e.plain, labels, "")
-	if x == nil {
-		e.buf = append(appendRealFloat(e.buf, v), '\n')
-		e.spill()
-		return
+	if !e.header {
+		e.head()
 	}
-	if e.plain != "_total" { // nothing but a counter has these
-		e.float(v, &x.stamps, nil)
-	} else {
+	e.series(itself, labels, "")
+	switch {
+	case x == nil || !x.timed && x.exemplar == nil && !e.created:
+		e.buf = append(appendRealFloat(e.buf, v), '\n')
+	case e.suffix[itself] == "_total":
 		e.float(v, &x.stamps, x.exemplar)
 		e.began(labels, &x.stamps)
+	default: // nothing but a counter has these
+		e.float(v, &x.stamps, nil)
 	}
 	e.spill()
 }
@@ -78,9 +77,10 @@ func (e *openMetricsEncoder) float(v float64, t *stamps, x *exemplar) {
 	e.stop(t, x)
 }
 
-// stop ends a line.
-func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) {
-	b := e.buf
+func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) { e.buf = appendEnd(e.buf, t, x) }
+
+// appendEnd ends a line.
+func appendEnd(b []byte, t *stamps, x *exemplar) []byte {
 	if t.timed {
 		b = appendSeconds(append(b, ' '), t.millis)
 	}
@@ -91,7 +91,7 @@ func (e *openMetricsEncoder) stop(t *stamps, x *exemplar) {
 			b = appendSeconds(append(b, ' '), x.at.millis())
 		}
 	}
-	e.buf = append(b, '\n')
+	return append(b, '\n')
 }
 
 // began writes the line that says when a series began.
@@ -99,46 +99,58 @@ func (e *openMetricsEncoder) began(labels string, t *stamps) {
 	if !e.created || !t.created.known() || e.now.shadowed {
 		return
 	}
-	e.line("_created", labels, "")
+	e.series(createdLine, labels, "")
 	e.buf = appendSeconds(e.buf, t.created.millis())
 	e.stop(t, nil)
 }
 
 func (e *openMetricsEncoder) histogram(labels string, s *histogramSnapshot) {
-	e.line("_bucket", labels, s.le.open[0])
-	from, to := e.last(s.le.open[0])
+	if !e.header {
+		e.head()
+	}
+	e.series(bucketLine, labels, s.le.open[0])
+	line := e.line(s.le.open[0])
 	e.count(s.buckets[0], &s.stamps, s.exemplar(0))
+	b := e.buf
 	for i := 1; i < len(s.buckets); i++ {
-		b := append(append(e.buf, e.buf[from:to]...), s.le.open[i]...)
-		e.buf = appendDigits(append(b, '}', ' '), s.buckets[i])
-		if x := s.exemplar(i); x != nil || s.timed {
-			e.stop(&s.stamps, x)
+		b = append(append(b, line...), s.le.open[i]...)
+		if n := s.buckets[i]; n < 10 {
+			b = append(b, byte('0'+n)) // a call less
 		} else {
-			e.buf = append(e.buf, '\n')
+			b = appendDigits(b, n)
+		}
+		if s.timed || len(s.exemplars) > 0 {
+			b = appendEnd(b, &s.stamps, s.exemplar(i))
+		} else {
+			b = append(b, '\n')
 		}
 	}
+	e.buf = b
 	if e.now.kind == metric.GaugeHistogram {
-		e.totals("_gcount", "_gsum", labels, s.sum, s.count, &s.stamps)
+		e.totals(gcountLine, gsumLine, labels, s.sum, s.count, &s.stamps)
 	} else {
-		e.totals("_count", "_sum", labels, s.sum, s.count, &s.stamps)
+		e.totals(countLine, sumLine, labels, s.sum, s.count, &s.stamps)
 		e.began(labels, &s.stamps)
 	}
 	e.spill()
 }
 
 func (e *openMetricsEncoder) summary(labels string, s *summarySnapshot) {
+	if !e.header {
+		e.head()
+	}
 	for i, v := range s.values {
-		e.line("", labels, s.labels.open[i])
+		e.series(itself, labels, s.labels.open[i])
 		e.float(v, &s.stamps, nil)
 	}
-	e.totals("_count", "_sum", labels, s.sum, s.count, &s.stamps)
+	e.totals(countLine, sumLine, labels, s.sum, s.count, &s.stamps)
 	e.began(labels, &s.stamps)
 	e.spill()
 }
 
-func (e *openMetricsEncoder) totals(countSuffix, sumSuffix, labels string, sum float64, count uint64, t *stamps) {
-	e.line(countSuffix, labels, "")
+func (e *openMetricsEncoder) totals(countKind, sumKind lineKind, labels string, sum float64, count uint64, t *stamps) {
+	e.series(countKind, labels, "")
 	e.count(count, t, nil)
-	e.line(sumSuffix, labels, "")
+	e.series(sumKind, labels, "")
 	e.float(sum, t, nil)
 }

@@ -40,7 +40,7 @@ func (e *openMetrics2Encoder) line(labels string) {
 			e.metadata("HELP", help, true)
 		}
 	}
-	e.series("", labels, "")
+	e.series(itself, labels, "")
 }
 
 func (e *openMetrics2Encoder) value(labels string, v float64, x *extras) {

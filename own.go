@@ -135,8 +135,16 @@ func (r *Registry) own(q request) []*scrapeFamily {
 	for _, own := range []struct {
 		info   *familyInfo
 		points tally
-	}{{collectorErrors, failed}, {invalidExemplars, exemplars}, {invalidUpdates, updates}, {multiprocConflicts, conflicts},
-		{multiprocErrors, fileErrors}, {multiprocNoPlace, noPlace}, {seriesCount, series}, {seriesOverflow, overflows}} {
+	}{
+		{collectorErrors, failed},
+		{invalidExemplars, exemplars},
+		{invalidUpdates, updates},
+		{multiprocConflicts, conflicts},
+		{multiprocErrors, fileErrors},
+		{multiprocNoPlace, noPlace},
+		{seriesCount, series},
+		{seriesOverflow, overflows},
+	} {
 		if len(own.points) == 0 || !q.wants(own.info.name, own.info.kind) || r.dropsOwn(own.info.name) {
 			continue
 		}

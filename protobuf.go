@@ -5,6 +5,7 @@ package ember
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -29,9 +30,12 @@ type protobufEncoder struct {
 	open int    // where the family's message begins, if it does; otherwise -1
 
 	shared []byte   // the part's shared labels, as fields of a Metric
-	fields [][]byte // of each label of the part's children, as fields of a LabelPair; nil if the text says them
+	pairs  [][]byte // of each label of the part's children, a LabelPair less its lengths and value
 	gaps   []int    // what stands before each value in a child's text, in bytes
-	slab   []byte   // where fields are
+	slab   []byte   // where pairs are
+
+	ahead    string // how the text of the last child begins, up to its last value
+	inFields []byte // and what that is as fields of a Metric
 
 	positive, negative nativeSpans
 }
@@ -133,7 +137,10 @@ func (e *protobufEncoder) begin(f Format) {
 	e.open = -1
 }
 
-func (e *protobufEncoder) end() { e.close() }
+func (e *protobufEncoder) end() {
+	e.close()
+	e.ahead = "" // or it would keep a child that may be deleted
+}
 
 func (e *protobufEncoder) family(f *familyInfo) {
 	e.close()
@@ -177,18 +184,36 @@ func (e *protobufEncoder) start(tag byte) int {
 	return len(e.buf) - 1
 }
 
-// stop ends a message. Its length most often takes the byte that was kept for it;
-// otherwise the message makes room.
+// stop ends a message. Its length most often takes the byte that was kept for it.
 func (e *protobufEncoder) stop(at int) {
-	n := len(e.buf) - at - 1
-	if n < 0x80 {
+	if n := len(e.buf) - at - 1; n < 0x80 {
 		e.buf[at] = byte(n)
 		return
 	}
+	e.stopLong(at, 1)
+}
+
+// startLong is start for a message that will have more than 127 bytes, most likely.
+func (e *protobufEncoder) startLong(tag byte) int {
+	e.buf = append(e.buf, tag, 0, 0)
+	return len(e.buf) - 2
+}
+
+// stopLong ends a message for whose length so many bytes were kept. If they are too many
+// or too few, the message moves.
+//
+//go:noinline
+func (e *protobufEncoder) stopLong(at, kept int) {
 	var length [binary.MaxVarintLen64]byte
+	n := len(e.buf) - at - kept
 	size := binary.PutUvarint(length[:], uint64(n))
-	e.buf = append(e.buf, length[:size-1]...)
-	copy(e.buf[at+size:], e.buf[at+1:])
+	if size > kept {
+		e.buf = append(e.buf, length[:size-kept]...)
+	}
+	if size != kept {
+		copy(e.buf[at+size:], e.buf[at+kept:][:n])
+		e.buf = e.buf[:at+size+n]
+	}
 	copy(e.buf[at:], length[:size])
 }
 
@@ -201,8 +226,27 @@ func appendField(b []byte, tag byte, s string) []byte {
 	return append(binary.AppendUvarint(append(b, tag), uint64(len(s))), s...)
 }
 
-func (e *protobufEncoder) uint(tag byte, v uint64) {
-	e.buf = binary.AppendUvarint(append(e.buf, tag), v)
+func (e *protobufEncoder) uint(tag byte, v uint64) { e.buf = appendVarint(append(e.buf, tag), v) }
+
+// appendVarint is binary.AppendUvarint, without a loop for what is not very large.
+func appendVarint(b []byte, v uint64) []byte {
+	if v < 0x80 {
+		return append(b, byte(v))
+	}
+	return appendLongVarint(b, v)
+}
+
+func appendLongVarint(b []byte, v uint64) []byte {
+	if v >= 1<<56 {
+		return binary.AppendUvarint(b, v)
+	}
+	size := uint(bits.Len64(v)+6) / 7
+	// Groups of 28 bits move to where 32 have place, then those of 14 and of 7 in them.
+	v = v&0x0000_0000_0fff_ffff | v<<4&0x0fff_ffff_0000_0000
+	v = v&0x0000_3fff_0000_3fff | v<<2&0x3fff_0000_3fff_0000
+	v = v&0x007f_007f_007f_007f | v<<1&0x7f00_7f00_7f00_7f00
+	v |= 0x8080_8080_8080_8080 & (1<<(8*size-8) - 1) // another one follows
+	return binary.LittleEndian.AppendUint64(b, v)[:len(b)+int(size)]
 }
 
 // sint writes a number of the types sint32 and sint64, which may be negative.
@@ -215,20 +259,26 @@ func (e *protobufEncoder) float(tag byte, v float64) {
 }
 
 func (e *protobufEncoder) time(tag byte, nanos int64) {
-	at := e.start(tag)
 	seconds := nanos / 1e9
 	if nanos %= 1e9; nanos < 0 {
 		seconds--
 		nanos += 1e9
 	}
-	e.uint(pbTimeSeconds, uint64(seconds))
-	e.uint(pbTimeNanos, uint64(nanos))
-	e.stop(at)
+	at := len(e.buf) + 1
+	b := append(e.buf, tag, 0, pbTimeSeconds)
+	if s := uint64(seconds); s>>28 != 0 && s>>35 == 0 { // from 1978 to 3058
+		b = append(b, byte(s)|0x80, byte(s>>7)|0x80, byte(s>>14)|0x80, byte(s>>21)|0x80, byte(s>>28), pbTimeNanos)
+	} else {
+		b = append(appendVarint(b, s), pbTimeNanos)
+	}
+	b = appendVarint(b, uint64(nanos))
+	b[at] = byte(len(b) - at - 1)
+	e.buf = b
 }
 
 // part renders what its series share.
 func (e *protobufEncoder) part(p *partInfo) {
-	e.shared, e.fields, e.slab = e.shared[:0], e.fields[:0], e.slab[:0]
+	e.shared, e.pairs, e.slab = e.shared[:0], e.pairs[:0], e.slab[:0]
 	for _, l := range p.shared {
 		e.slab = appendField(e.slab[:0], pbPairName, e.label(l.Name))
 		e.slab = appendField(e.slab, pbPairValue, l.Value)
@@ -236,14 +286,16 @@ func (e *protobufEncoder) part(p *partInfo) {
 		e.shared = append(e.shared, e.slab...)
 	}
 	e.slab = e.slab[:0]
+	e.ahead = ""
 	if p.def == nil {
 		return
 	}
 	e.gaps = p.syntax.Gaps()
 	for _, name := range p.labels {
 		start := len(e.slab)
-		e.slab = appendField(e.slab, pbPairName, e.label(name))
-		e.fields = append(e.fields, slices.Clip(e.slab[start:]))
+		e.slab = appendField(append(e.slab, pbMetricLabel, 0), pbPairName, e.label(name))
+		e.slab = append(e.slab, pbPairValue, 0)
+		e.pairs = append(e.pairs, slices.Clip(e.slab[start:]))
 	}
 }
 
@@ -255,48 +307,63 @@ func (e *protobufEncoder) label(name string) string {
 	return escapeTo(name, e.escaping, false)
 }
 
-// metric begins a Metric with its labels.
-func (e *protobufEncoder) metric(labels string) int {
-	e.begun()
-	at := e.start(pbFamilyMetric)
-	e.buf = append(e.buf, e.shared...)
-	if len(e.fields) > 0 && labels != "" && strings.IndexByte(labels, '\\') < 0 {
-		// A child whose values stand in its text as they are.
-		for i, name := range e.fields {
-			labels = labels[e.gaps[i]:]
-			end := strings.IndexByte(labels, '"')
-			e.pair(name, labels[:end])
-			labels = labels[end:]
-		}
-		return at
-	}
-	for i := 0; labels != ""; i++ {
-		var name, value string
-		name, value, labels = childmap.NextPair(labels)
-		label := e.start(pbMetricLabel)
-		if i < len(e.fields) {
-			e.buf = append(e.buf, e.fields[i]...)
-		} else {
-			e.unescaped(pbPairName, name)
-		}
-		e.unescaped(pbPairValue, value)
-		e.stop(label)
-	}
-	return at
-}
-
-// pair writes a LabelPair whose name is a field already. Most are short enough for
-// lengths of one byte.
-func (e *protobufEncoder) pair(name []byte, value string) {
-	if size := len(name) + 2 + len(value); size < 0x80 {
-		b := append(append(e.buf, pbMetricLabel, byte(size)), name...)
-		e.buf = append(append(b, pbPairValue, byte(len(value))), value...)
+// labels writes the labels of a Metric that has begun. Those of children most often stand
+// in the text as they are, and are short enough for lengths of one byte. All but the last
+// one often are those of the child before.
+func (e *protobufEncoder) labels(labels string) {
+	b := append(e.buf, e.shared...)
+	if len(e.pairs) == 0 || labels == "" {
+		e.buf = b
+		e.parsed(labels)
 		return
 	}
+	last := len(e.pairs) - 1
+	text, from, pairs := labels, len(b), e.pairs
+	if e.ahead != "" && strings.HasPrefix(labels, e.ahead) {
+		b = append(b, e.inFields...)
+		labels, pairs = labels[len(e.ahead)-e.gaps[last]:], pairs[last:]
+	}
+	for i, pair := range pairs {
+		labels = labels[e.gaps[len(e.pairs)-len(pairs)+i]:]
+		if i > 0 && i == last {
+			e.ahead = text[:len(text)-len(labels)]
+			e.inFields = append(e.inFields[:0], b[from:]...)
+		}
+		end, plain := childmap.ValueEnd(labels)
+		value := labels[:end]
+		labels = labels[end:]
+		at, size := len(b), len(pair)-2+end
+		if !plain || size >= 0x80 {
+			e.buf = b
+			e.longPair(pair, value)
+			b = e.buf
+			continue
+		}
+		b = append(b, pair...)
+		b[at+1], b[len(b)-1] = byte(size), byte(end)
+		b = append(b, value...)
+	}
+	e.buf = b
+}
+
+// longPair writes a LabelPair, whatever its size, with a value that may be escaped.
+func (e *protobufEncoder) longPair(pair []byte, value string) {
 	at := e.start(pbMetricLabel)
-	e.buf = append(e.buf, name...)
-	e.text(pbPairValue, value)
+	e.buf = append(e.buf, pair[2:len(pair)-2]...)
+	e.unescaped(pbPairValue, value)
 	e.stop(at)
+}
+
+// parsed writes labels whose names stand in the text alone.
+func (e *protobufEncoder) parsed(labels string) {
+	for labels != "" {
+		var name, value string
+		name, value, labels = childmap.NextPair(labels)
+		at := e.start(pbMetricLabel)
+		e.unescaped(pbPairName, name)
+		e.unescaped(pbPairValue, value)
+		e.stop(at)
+	}
 }
 
 // unescaped writes the plain form of text that may be escaped.
@@ -310,32 +377,38 @@ func (e *protobufEncoder) unescaped(tag byte, s string) {
 	e.stop(at)
 }
 
-// done ends a Metric. If the family's message has grown large, the next series
+// done is called after a Metric. If the family's message has grown large, the next series
 // begins another one.
-func (e *protobufEncoder) done(at int, t *stamps) {
-	if t != nil && t.timed {
-		e.uint(pbMetricTimestamp, uint64(t.millis))
-	}
-	e.stop(at)
+func (e *protobufEncoder) done() {
 	if len(e.buf)-e.open >= maxFamily {
 		e.close()
 	}
 }
 
 func (e *protobufEncoder) value(labels string, v float64, x *extras) {
-	at := e.metric(labels)
+	e.begun()
+	at := e.start(pbFamilyMetric)
+	e.labels(labels)
 	value := e.start(protobufValues[e.now.kind])
 	e.float(pbNumberValue, v)
-	var t *stamps
-	if x != nil {
-		t = &x.stamps
+	if x == nil {
+		e.stop(value)
+	} else {
 		if e.now.kind == metric.Counter {
 			e.exemplar(pbCounterExemplar, x.exemplar)
-			e.created(pbCounterCreated, t)
+			e.created(pbCounterCreated, &x.stamps)
 		}
+		e.stop(value)
+		e.timestamp(&x.stamps)
 	}
-	e.stop(value)
-	e.done(at, t)
+	e.stop(at)
+	e.done()
+}
+
+func (e *protobufEncoder) timestamp(t *stamps) {
+	if t.timed {
+		e.uint(pbMetricTimestamp, uint64(t.millis))
+	}
 }
 
 func (e *protobufEncoder) created(tag byte, t *stamps) {
@@ -368,7 +441,9 @@ func (e *protobufEncoder) exemplarFields(x *exemplar) {
 }
 
 func (e *protobufEncoder) summary(labels string, s *summarySnapshot) {
-	at := e.metric(labels)
+	e.begun()
+	at := e.start(pbFamilyMetric)
+	e.labels(labels)
 	value := e.start(pbMetricSummary)
 	e.uint(pbSummaryCount, s.count)
 	e.float(pbSummarySum, s.sum)
@@ -380,12 +455,16 @@ func (e *protobufEncoder) summary(labels string, s *summarySnapshot) {
 	}
 	e.created(pbSummaryCreated, &s.stamps)
 	e.stop(value)
-	e.done(at, &s.stamps)
+	e.timestamp(&s.stamps)
+	e.stop(at)
+	e.done()
 }
 
 func (e *protobufEncoder) histogram(labels string, s *histogramSnapshot) {
-	at := e.metric(labels)
-	value := e.start(pbMetricHistogram)
+	e.begun()
+	at := e.startLong(pbFamilyMetric)
+	e.labels(labels)
+	value := e.startLong(pbMetricHistogram)
 	e.uint(pbHistogramCount, s.count)
 	e.float(pbHistogramSum, s.sum)
 	if s.native == nil || len(s.bounds) > 0 {
@@ -397,8 +476,10 @@ func (e *protobufEncoder) histogram(labels string, s *histogramSnapshot) {
 	if e.now.kind == metric.Histogram {
 		e.created(pbHistogramCreated, &s.stamps)
 	}
-	e.stop(value)
-	e.done(at, &s.stamps)
+	e.stopLong(value, 2)
+	e.timestamp(&s.stamps)
+	e.stopLong(at, 2)
+	e.done()
 }
 
 // buckets writes the classic buckets. Readers know the one for +Inf from the count,
@@ -411,11 +492,15 @@ func (e *protobufEncoder) buckets(s *histogramSnapshot) {
 		} else if x == nil && i > 0 {
 			break
 		}
-		bucket := e.start(pbHistogramBucket)
-		e.uint(pbBucketCount, n)
-		e.float(pbBucketBound, bound)
-		e.exemplar(pbBucketExemplar, x)
-		e.stop(bucket)
+		bucket := len(e.buf) + 1
+		b := appendVarint(append(e.buf, pbHistogramBucket, 0, pbBucketCount), n)
+		b = binary.LittleEndian.AppendUint64(append(b, pbBucketBound), math.Float64bits(bound))
+		b[bucket] = byte(len(b) - bucket - 1)
+		e.buf = b
+		if x != nil {
+			e.exemplar(pbBucketExemplar, x)
+			e.stop(bucket)
+		}
 	}
 }
 
@@ -458,7 +543,7 @@ func (e *protobufEncoder) spans(n *nativeSpans, c *native.Counts, spanTag, delta
 	deltas := e.start(deltaTag)
 	before := uint64(0)
 	for _, count := range n.counts {
-		e.buf = binary.AppendUvarint(e.buf, zigzag(int64(count-before)))
+		e.buf = appendVarint(e.buf, zigzag(int64(count-before)))
 		before = count
 	}
 	e.stop(deltas)

@@ -455,6 +455,27 @@ func TestProtobufLengths(t *testing.T) {
 	}
 }
 
+// Children that begin alike are written from what was written before.
+func TestProtobufOfChildrenThatBeginAlike(t *testing.T) {
+	values := []string{"", "a", "ab", `a"`, `a\`, `a",b="a`, `\",b=\"`, "\n", strings.Repeat("x", 200)}
+	reg := ember.NewRegistry()
+	sub := reg.Sub("", ember.Labels{"sub": "s"})
+	one := sub.NewCounterVec(ember.CounterOpts{Name: "one_total"}, "a")
+	three := sub.NewCounterVec(ember.CounterOpts{Name: "three_total"}, "a", "b", "c.c")
+	again := reg.NewGaugeVec(ember.GaugeOpts{Name: "three_x"}, "a", "b", "d")
+	for _, a := range values {
+		one.With(a).Inc()
+		for _, b := range values {
+			for _, c := range values {
+				three.With(a, b, c).Inc()
+				again.With(a, b, c).Inc()
+			}
+		}
+	}
+	requireProto(t, reg, ember.EscapingUnderscores)
+	requireProto(t, reg, ember.EscapingAllowUTF8)
+}
+
 // A family that is too large for one message comes in several, of series that are
 // whole.
 func TestProtobufSplitsFamilies(t *testing.T) {

@@ -83,6 +83,71 @@ func TestTour(t *testing.T) {
 	require.Greater(t, blocks, 5)
 }
 
+// Every piece of Go in the documents is in an example or a program, and compiles there.
+func TestDocumentsCode(t *testing.T) {
+	var sources string
+	for _, pattern := range []string{"example*_test.go", "multiproc/example*_test.go", "examples/*/*.go", "multiproc/multiproc.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, files, pattern)
+		for _, name := range files {
+			sources += readText(t, name)
+		}
+	}
+	documents, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	blocks := 0
+	for _, name := range documents {
+		for _, part := range strings.Split(readText(t, name), "```go\n")[1:] {
+			code, _, ok := strings.Cut(part, "```\n")
+			require.True(t, ok, name)
+			require.True(t, strings.Contains(sources, code), "%s: in no example:\n%s", name, code)
+			blocks++
+		}
+	}
+	require.GreaterOrEqual(t, blocks, 5)
+}
+
+// The alert of the guide is one to Prometheus.
+func TestDocumentsAlert(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		const missing = "promtool is missing; on Debian: apt-get install prometheus"
+		require.NotEqual(t, "true", os.Getenv("CI"), missing)
+		t.Skip(missing)
+	}
+	guide := readText(t, filepath.Join("docs", "multiproc.md"))
+	_, rules, ok := strings.Cut(guide, "```yaml\ngroups:")
+	require.True(t, ok)
+	rules, _, ok = strings.Cut("groups:"+rules, "```\n")
+	require.True(t, ok)
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	tests := filepath.Join(t.TempDir(), "tests.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(rules), 0o600))
+	// It fires when a series appears as well as when one grows.
+	require.NoError(t, os.WriteFile(tests, []byte(`rule_files: [`+file+`]
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'ember_multiproc_series_without_place_total{job="a", instance="x"}'
+        values: 0+0x60
+      - series: 'ember_multiproc_file_errors_total{job="a", instance="x", reason="corrupt"}'
+        values: _x29 1+0x30
+      - series: 'ember_multiproc_series_without_place_total{job="a", instance="y"}'
+        values: 7+0x60
+    alert_rule_test:
+      - {eval_time: 25m, alertname: EmberMultiprocIncomplete}
+      - {eval_time: 55m, alertname: EmberMultiprocIncomplete}
+      - eval_time: 35m
+        alertname: EmberMultiprocIncomplete
+        exp_alerts:
+          - exp_labels: {job: a, instance: x}
+            exp_annotations: {summary: Some metrics of x lack what some process has counted.}
+`), 0o600))
+	out, err := exec.CommandContext(t.Context(), promtool, "test", "rules", tests).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
 func readText(t *testing.T, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)

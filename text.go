@@ -26,19 +26,20 @@ var textTypes = [...]string{
 
 func (e *textEncoder) family(f *familyInfo) { e.start(f) }
 
-func (e *textEncoder) line(suffix, labels, extra string) {
-	if !e.header {
-		e.header = true
-		if e.now.help != "" {
-			e.metadata("HELP", e.now.help, false)
-		}
-		e.metadata("TYPE", textTypes[e.now.kind], false)
+// head writes the header of the family.
+func (e *textEncoder) head() {
+	e.header = true
+	if e.now.help != "" {
+		e.metadata("HELP", e.now.help, false)
 	}
-	e.series(suffix, labels, extra)
+	e.metadata("TYPE", textTypes[e.now.kind], false)
 }
 
 func (e *textEncoder) value(labels string, v float64, x *extras) {
-	e.line("", labels, "")
+	if !e.header {
+		e.head()
+	}
+	e.series(itself, labels, "")
 	if x == nil || !x.timed {
 		e.buf = append(appendFloat(e.buf, v), '\n')
 	} else {
@@ -71,13 +72,20 @@ func (t *stamps) append(b []byte) []byte {
 }
 
 func (e *textEncoder) histogram(labels string, s *histogramSnapshot) {
-	e.line("_bucket", labels, s.le.text[0])
-	from, to := e.last(s.le.text[0])
+	if !e.header {
+		e.head()
+	}
+	e.series(bucketLine, labels, s.le.text[0])
+	line := e.line(s.le.text[0])
 	e.count(s.buckets[0], &s.stamps)
 	b := e.buf
 	for i := 1; i < len(s.buckets); i++ {
-		b = append(append(b, b[from:to]...), s.le.text[i]...)
-		b = appendCount(append(b, '}', ' '), s.buckets[i])
+		b = append(append(b, line...), s.le.text[i]...)
+		if n := s.buckets[i]; n < 10 {
+			b = append(b, byte('0'+n)) // a call less
+		} else {
+			b = appendCount(b, n)
+		}
 		if s.timed {
 			b = s.stamps.append(b)
 		}
@@ -88,8 +96,11 @@ func (e *textEncoder) histogram(labels string, s *histogramSnapshot) {
 }
 
 func (e *textEncoder) summary(labels string, s *summarySnapshot) {
+	if !e.header {
+		e.head()
+	}
 	for i, v := range s.values {
-		e.line("", labels, s.labels.text[i])
+		e.series(itself, labels, s.labels.text[i])
 		e.float(v, &s.stamps)
 	}
 	e.totals(labels, s.sum, s.count, &s.stamps)
@@ -97,9 +108,9 @@ func (e *textEncoder) summary(labels string, s *summarySnapshot) {
 
 // totals writes what histograms and summaries end with.
 func (e *textEncoder) totals(labels string, sum float64, count uint64, t *stamps) {
-	e.line("_sum", labels, "")
+	e.series(sumLine, labels, "")
 	e.float(sum, t)
-	e.line("_count", labels, "")
+	e.series(countLine, labels, "")
 	e.count(count, t)
 	e.spill()
 }

@@ -22,6 +22,11 @@
 //	go run ./cmd/compare -o results.txt -document
 //	go run ./cmd/compare -from results.txt -document
 //
+// What it costs that many processes are scraped as one is measured apart, and left in
+// results-multiproc.txt:
+//
+//	go run ./cmd/compare -multiproc -o results-multiproc.txt -document
+//
 // The names of the benchmarks say what was done:
 //
 //   - work=0 is a tight loop of updates; work=100ns and work=1us compute for about
@@ -35,7 +40,8 @@
 //   - classic is how many classic buckets a native histogram has besides.
 //   - symbols is whether a binary has its symbols and debug information.
 //   - impl is the library. Some are none: impl=atomic is the bare instruction, impl=typed
-//     is Ember by structs instead of strings, impl=none is the work alone.
+//     is Ember by structs instead of strings, impl=none is the work alone. impl=heap is
+//     Ember without a directory that processes share.
 //
 // Instruments are fresh in each, and were in use by all the cores for a moment before
 // the clock starts. Each library is used as it advises. What is not the time of an

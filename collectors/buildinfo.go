@@ -52,6 +52,7 @@ func newBuildInfo(info *debug.BuildInfo, ok bool) *BuildInfo {
 		Name: "go_build_info",
 		Help: "Always 1; the labels name the main module and the commit it was built from.",
 		Kind: metric.Gauge,
+		Mode: metric.ModeLiveMax,
 		ConstLabels: []metric.Label{
 			{Name: "path", Value: path},
 			{Name: "version", Value: version},

@@ -81,7 +81,7 @@ func TestDescribeAgreesWithCollect(t *testing.T) {
 			for _, f := range collect(t, c) {
 				require.Len(t, f.Points, 1, f.Name)
 				got[f.Name] = metric.Desc{
-					Name: f.Name, Help: f.Help, Unit: f.Unit, Kind: f.Kind,
+					Name: f.Name, Help: f.Help, Unit: f.Unit, Kind: f.Kind, Mode: f.Mode,
 					ConstLabels: f.Points[0].Labels,
 				}
 			}

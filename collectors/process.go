@@ -203,5 +203,6 @@ var processFamilies = [processValueCount]metric.Desc{
 		Help: "When the process started, as Unix time.",
 		Unit: "seconds",
 		Kind: metric.Gauge,
+		Mode: metric.ModeLiveMin,
 	},
 }

@@ -50,14 +50,14 @@ func newRuntimeBuilder() *runtimeBuilder {
 // addSum adds a family of the fixed set, unless this version of Go lacks one of
 // its metrics: a missing series is noticed, a sum without one of its parts is
 // not.
-func (b *runtimeBuilder) addSum(f sumFamily) {
+func (b *runtimeBuilder) addSum(f sumFamily, mode metric.Mode) {
 	for _, name := range f.of {
 		if b.known[name] != metrics.KindUint64 {
 			return
 		}
 	}
 	added := runtimeFamily{
-		desc: metric.Desc{Name: f.name, Help: f.help, Unit: f.unit, Kind: f.kind},
+		desc: metric.Desc{Name: f.name, Help: f.help, Unit: f.unit, Kind: f.kind, Mode: mode},
 		sum:  -1,
 	}
 	for _, name := range f.of {

@@ -76,10 +76,10 @@ var pauseQuantiles = [...]float64{0, 0.25, 0.5, 0.75, 1}
 func NewGo(opts GoOpts) *Go {
 	b := newRuntimeBuilder()
 	for _, f := range memoryFamilies {
-		b.addSum(f)
+		b.addSum(f, metric.ModeDefault)
 	}
 	for _, f := range settingFamilies {
-		b.addSum(f)
+		b.addSum(f, metric.ModeLiveMax)
 	}
 	err := b.allow(opts.Allow)
 

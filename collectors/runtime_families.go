@@ -26,6 +26,7 @@ var (
 		Name:        "go_info",
 		Help:        "Always 1; the label names the version of Go that built the program.",
 		Kind:        metric.Gauge,
+		Mode:        metric.ModeLiveMax,
 		ConstLabels: []metric.Label{{Name: "version", Value: runtime.Version()}},
 	}
 	pausesDesc = metric.Desc{
@@ -39,6 +40,7 @@ var (
 		Help: "When the last garbage collection finished, as Unix time; 0 before the first one.",
 		Unit: "seconds",
 		Kind: metric.Gauge,
+		Mode: metric.ModeLiveMax,
 	}
 )
 
@@ -52,7 +54,8 @@ type sumFamily struct {
 	of   []string
 }
 
-// settingFamilies are what the program was told to do.
+// settingFamilies are what the program was told to do. Of several processes the greatest
+// counts.
 var settingFamilies = []sumFamily{
 	{
 		"go_gc_gogc_percent", metric.Gauge, "percent",

@@ -16,7 +16,7 @@ import (
 
 // Updates allocate nothing where other processes see them either.
 func TestUpdatesDoNotAllocate(t *testing.T) {
-	path := newPath(t)
+	path := tempPath(t)
 	reg := ember.NewRegistry(ember.WithMultiproc(openDir(t, path)))
 	counter := reg.NewCounter(ember.CounterOpts{Name: "c_total"})
 	gauge := reg.NewGauge(ember.GaugeOpts{Name: "g"})

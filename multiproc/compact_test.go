@@ -81,7 +81,7 @@ func requireCounted(t *testing.T, d *multiproc.Dir, n, processes int) {
 
 // Those who compact are killed at any moment: whoever comes next has everything, once.
 func TestKilledCompacting(t *testing.T) {
-	path := newPath(t)
+	path := tempPath(t)
 	reader := openReader(t, newDir(t, path))
 	rounds := 80
 	if testing.Short() {

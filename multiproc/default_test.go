@@ -72,20 +72,24 @@ func runDefault(t *testing.T, cmd *exec.Cmd, path string) (all totals, log *logg
 
 // Default heeds the variable.
 func TestDefault(t *testing.T) {
-	path := newPath(t)
+	path := tempPath(t)
 	for i := range 3 {
 		all, log := runDefault(t, child("default", "", ""), path)
 		require.EqualValues(t, 1+i, all["a_total"], "what those before have counted is there")
 		require.Empty(t, log.String())
 	}
-	all, _ := runDefault(t, child("default", "", ""), "")
+	all := scrape(t, openReader(t, path))
+	require.EqualValues(t, 3, all["a_total"])
+	require.Contains(t, all, "go_memstats_mallocs_total", "what comes from collectors stays too")
+	require.NotContains(t, all, "go_goroutines", "but no gauge of those that have ended")
+	all, _ = runDefault(t, child("default", "", ""), "")
 	require.EqualValues(t, 1, all["a_total"])
 	require.NotContains(t, all, `ember_multiproc_files{state="live"}`)
 }
 
 // A path may be relative, and parents may be missing.
 func TestDefaultPaths(t *testing.T) {
-	path := newPath(t)
+	path := tempPath(t)
 	top := filepath.Dir(path)
 	for i := range 2 {
 		cmd := child("default elsewhere", t.TempDir(), "")
@@ -106,7 +110,7 @@ func TestDefaultAlone(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", alone, "./testdata/alone").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	in := func(name string, make func(path string) error) string {
-		path := filepath.Join(filepath.Dir(newPath(t)), name)
+		path := filepath.Join(filepath.Dir(tempPath(t)), name)
 		require.NoError(t, make(path))
 		return path
 	}
@@ -156,7 +160,7 @@ func TestDefaultAlone(t *testing.T) {
 		})
 	}
 	t.Run("not linked", func(t *testing.T) {
-		all, log := runDefault(t, exec.Command(alone), newPath(t))
+		all, log := runDefault(t, exec.Command(alone), tempPath(t))
 		require.EqualValues(t, 1, all["a_total"])
 		require.Equal(t, 1, log.lines(""), log.String())
 		require.Equal(t, 1, log.lines("metrics are of this process alone", variable, `import _ \"github.com/embermetrics/ember/multiproc\"`), log.String())

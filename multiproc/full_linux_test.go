@@ -57,7 +57,7 @@ func fill(dir, _ string) {
 }
 
 func TestFullFilesystem(t *testing.T) {
-	path := newDir(t, newPath(t))
+	path := newDir(t, tempPath(t))
 	if os.Geteuid() != 0 {
 		t.Skip("cannot apply: only root can mount the filesystem that is to be full")
 	}
@@ -150,6 +150,6 @@ func TestNotInMemory(t *testing.T) {
 	require.Equal(t, 1, log.lines("level=WARN", "not in memory", "advice=", "/dev/shm"), log.String())
 
 	memory := new(logged)
-	openDir(t, newPath(t), memory.option())
+	openDir(t, tempPath(t), memory.option())
 	require.Empty(t, memory.String())
 }

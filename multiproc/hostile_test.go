@@ -24,7 +24,7 @@ import (
 // Files that cannot be what their names say are counted and named, at the first scrape,
 // and all others served, for as long as they are there.
 func TestHostileNeighbours(t *testing.T) {
-	path := newPath(t)
+	path := tempPath(t)
 	log := new(logged)
 	reg := ember.NewRegistry(ember.WithMultiproc(openDir(t, path, log.option())))
 	reg.NewCounter(ember.CounterOpts{Name: "a_total"}).Add(1)
@@ -37,7 +37,7 @@ func TestHostileNeighbours(t *testing.T) {
 	require.Empty(t, log.String())
 
 	// What a process leaves that has counted much.
-	elsewhere := newPath(t)
+	elsewhere := tempPath(t)
 	d := openDir(t, elsewhere)
 	many := ember.NewRegistry(ember.WithMultiproc(d))
 	v := many.NewCounterVec(ember.CounterOpts{Name: "many_total"}, "l")
@@ -124,10 +124,10 @@ func futureVersion(b []byte) {
 
 // Whatever bits flip in a file, the rest is served, and counts are those of it or less.
 func TestFlippedBits(t *testing.T) {
-	path := newPath(t)
+	path := tempPath(t)
 	reg := ember.NewRegistry(ember.WithMultiproc(openDir(t, path)))
 	reg.NewCounter(ember.CounterOpts{Name: "a_total"}).Add(1)
-	elsewhere := newPath(t)
+	elsewhere := tempPath(t)
 	d := openDir(t, elsewhere)
 	count(ember.NewRegistry(ember.WithMultiproc(d)), 100)
 	require.NoError(t, d.Close())

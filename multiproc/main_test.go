@@ -107,8 +107,8 @@ func (c *conversation) kill() {
 	c.end()
 }
 
-// newPath returns the path of a directory in memory that does not exist yet.
-func newPath(t testing.TB) string {
+// tempPath returns the path of a directory in memory that does not exist yet.
+func tempPath(t testing.TB) string {
 	parent := t.TempDir()
 	if _, err := os.Stat("/dev/shm"); err == nil {
 		parent, err = os.MkdirTemp("/dev/shm", "ember-test-")

@@ -58,7 +58,7 @@ type someProcess struct {
 // nothing is lost or twice there.
 func TestSamePID(t *testing.T) {
 	t.Run("namespaces", func(t *testing.T) {
-		path := newPath(t)
+		path := tempPath(t)
 		cmd := child("same pid", path, "1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
 		if err := cmd.Start(); err != nil {
@@ -86,7 +86,7 @@ func TestSamePID(t *testing.T) {
 		})
 	})
 	t.Run("one process", func(t *testing.T) {
-		path := newPath(t)
+		path := tempPath(t)
 		checkSamePID(t, path, strconv.Itoa(os.Getpid()), func(n int) someProcess {
 			d := openDir(t, path)
 			reg := ember.NewRegistry(ember.WithMultiproc(d))

@@ -60,7 +60,7 @@ func TestPython(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), python, "-c", "import prometheus_client").CombinedOutput(); err != nil {
 		missing(t, "client_python is missing (%v: %s); on Debian: apt-get install python3-prometheus-client", err, out)
 	}
-	path := newDir(t, newPath(t))
+	path := newDir(t, tempPath(t))
 	log := new(logged)
 	exporter := ember.NewRegistry(ember.WithMultiproc(openReader(t, path, log.option())))
 	server := httptest.NewServer(ember.HandlerFor(exporter, ember.HandlerOpts{}))

@@ -302,7 +302,7 @@ func TestStorm(t *testing.T) {
 		require.NoError(t, err)
 		kills = n
 	}
-	path := newPath(t)
+	path := tempPath(t)
 	d := openDir(t, path)
 	reg := ember.NewRegistry(ember.WithMultiproc(d))
 	exporter := ember.NewRegistry(ember.WithMultiproc(openReader(t, path)))

@@ -34,10 +34,12 @@ type Block struct {
 	// last read. Written by whoever holds it. It is atomic for the race detector's
 	// sake alone, which does not see that a shard is held if its words are not Go's
 	// memory.
+	//
+	// With reshaping locked, moved is set in it once at is not where Init put it.
 	waits atomic.Uint32
-
-	elsewhere bool // at is not where Init put it; with reshaping
 }
+
+const moved = 1 << 31
 
 // blockStripes are the further shards: Stripes() of them, each stride words
 // long, in one piece.
@@ -161,7 +163,7 @@ func (b *Block) wait(p *uint64) bool {
 		if atomic.LoadUint64(p) != free || !take(p) {
 			continue
 		}
-		if b.waits.Add(1) < spreadWaits {
+		if b.waits.Add(1)&^moved < spreadWaits {
 			return true
 		}
 		release(p)
@@ -179,7 +181,7 @@ func (b *Block) spreadOut(n int) *blockStripes {
 		return s
 	}
 	s := &blockStripes{stride: uint((n + lineWords - 1) / lineWords * lineWords), count: uint(Stripes())}
-	if b.elsewhere {
+	if b.elsewhere() {
 		if s.words = wordsBeside(b.at.Load(), int(s.stride*s.count)); s.words == nil {
 			s.count = 0
 		}
@@ -217,7 +219,7 @@ func (b *Block) Read(n int, f func(shard int, w []uint64)) bool {
 				continue
 			}
 			if i == 0 {
-				b.waits.Store(0)
+				b.waits.And(moved)
 			}
 			acquired(b)
 			f(i, unsafe.Slice(p, n))

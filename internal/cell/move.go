@@ -140,7 +140,7 @@ func (b *Block) Move(w []uint64, f func(shard int, w []uint64)) bool {
 	reshaping.Lock()
 	defer reshaping.Unlock()
 	s := b.spread.Load()
-	if b.elsewhere || b.Ended() {
+	if b.elsewhere() || b.Ended() {
 		return false
 	}
 	var fresh *blockStripes
@@ -150,7 +150,7 @@ func (b *Block) Move(w []uint64, f func(shard int, w []uint64)) bool {
 			return false
 		}
 	}
-	b.elsewhere = true
+	b.waits.Or(moved)
 	from := b.at.Load()
 	b.moveShard(0, from, w, f, func() { b.at.Store(&w[0]) })
 	if fresh == nil {
@@ -181,8 +181,10 @@ func (b *Block) moveShard(shard int, from *uint64, to []uint64, f func(shard int
 func (b *Block) Elsewhere() *uint64 {
 	reshaping.Lock()
 	defer reshaping.Unlock()
-	if b.elsewhere {
+	if b.elsewhere() {
 		return b.at.Load()
 	}
 	return nil
 }
+
+func (b *Block) elsewhere() bool { return b.waits.Load()&moved != 0 }

@@ -152,9 +152,9 @@ func (m *Map) allOthers(labels int) *Child {
 	for i := range all {
 		all[i] = Other
 	}
-	h, fresh := m.make(all, true)
+	fresh := m.make(all, true)
 	told := m.tellBefore(fresh)
-	c := m.insertOthers(h, fresh, all)
+	c := m.insertOthers(hash(all), fresh, all)
 	m.tellAfter(fresh, c == fresh, told)
 	return c
 }

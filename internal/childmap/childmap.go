@@ -201,13 +201,14 @@ func (m *Map) GetOrCreate(values []string) *Child {
 			reused = true
 		}
 	}
-	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
+	h := hash(values)
+	if c := m.table.Load().find(h, values, m.syntax); c != nil {
 		if !reused {
 			m.remember(a, c)
 		}
 		return c
 	}
-	return m.create(values)
+	return m.create(h, values)
 }
 
 // Recall returns a child that is there and that a hint led to, or another one, or nil. It
@@ -228,23 +229,26 @@ func (m *Map) Is(c *Child, values []string) bool { return m.syntax.equalPlain(c.
 // GetOrCreateBy is GetOrCreate for who has a hint for the values. Reused says that Recall
 // has another child for the hint.
 func (m *Map) GetOrCreateBy(h Hint, values []string, reused bool) *Child {
-	if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
+	of := hash(values)
+	if c := m.table.Load().find(of, values, m.syntax); c != nil {
 		if !reused {
 			m.remember(h.hash(), c)
 		}
 		return c
 	}
-	return m.create(values)
+	return m.create(of, values)
 }
 
+// create is GetOrCreate for values with that hash that were not found.
+//
 //go:noinline
-func (m *Map) create(values []string) *Child {
+func (m *Map) create(h uint64, values []string) *Child {
 	if f := m.forward.Load(); f != nil {
 		return f.getOrCreate(values)
 	}
 	given := values
 	if len(m.admission.Labels) == 0 && allValid(values) {
-		if c := m.insert(values, false); c != nil {
+		if c := m.insert(h, values, false); c != nil {
 			return c
 		}
 		return m.forward.Load().getOrCreate(given)
@@ -299,10 +303,11 @@ func (m *Map) admit(values []string, replaced bool) *Child {
 		if m.admission.replace(values) {
 			replaced = true
 		}
-		if c := m.table.Load().find(hash(values), values, m.syntax); c != nil {
+		h := hash(values)
+		if c := m.table.Load().find(h, values, m.syntax); c != nil {
 			return c
 		}
-		if c := m.insert(values, replaced); c != nil {
+		if c := m.insert(h, values, replaced); c != nil {
 			return c
 		}
 		if m.forward.Load() != nil {
@@ -311,16 +316,16 @@ func (m *Map) admit(values []string, replaced bool) *Child {
 	}
 }
 
-// insert returns a new child of values, or the one that somebody else inserted
+// insert returns a new child of values, which have that hash, or the one that somebody else inserted
 // meanwhile, or the one that stands for all that there is no place for. It returns nil
 // if there has come to be no place for one of the values, or if the map forwards.
-func (m *Map) insert(values []string, replaced bool) *Child {
+func (m *Map) insert(h uint64, values []string, replaced bool) *Child {
 	if m.full() {
 		return m.overflow(values)
 	}
 	// Everything slow happens before the lock; a race for the same child wastes
 	// one of two.
-	h, fresh := m.make(values, replaced)
+	fresh := m.make(values, replaced)
 	told := m.tellBefore(fresh)
 	c, full := m.insertMade(h, fresh, values)
 	m.tellAfter(fresh, c == fresh, told)
@@ -380,8 +385,8 @@ func (m *Map) tellAfter(c *Child, there bool, told *Made) {
 	}
 }
 
-// make returns a child that is not in the map yet, and its hash.
-func (m *Map) make(values []string, forOthers bool) (uint64, *Child) {
+// make returns a child that is not in the map yet.
+func (m *Map) make(values []string, forOthers bool) *Child {
 	size, plain := m.syntax.measure(values)
 	c, text := m.alloc(size)
 	if text == nil {
@@ -398,13 +403,18 @@ func (m *Map) make(values []string, forOthers bool) (uint64, *Child) {
 			m.admission.Overflow(c)
 		}
 	}
-	c.state.Store(state)
-	return hash(values), c
+	if state != 0 { // else it is that already
+		c.state.Store(state)
+	}
+	return c
 }
 
 // put inserts a child. mu is held.
 func (m *Map) put(h uint64, c *Child) {
-	m.table.Store(m.table.Load().insert(h, c))
+	t := m.table.Load()
+	if larger := t.insert(h, c); larger != t {
+		m.table.Store(larger)
+	}
 	m.count.Add(1)
 	m.pending.push(c, nil)
 }

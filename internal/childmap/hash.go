@@ -5,6 +5,7 @@ package childmap
 import (
 	"math/bits"
 	"math/rand/v2"
+	"unsafe"
 )
 
 // The keys differ from process to process, so that nobody who chooses label
@@ -57,4 +58,22 @@ func load64(s string) uint64 {
 func load32(s string) uint64 {
 	_ = s[3]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
+}
+
+// The same for what somebody has made sure is there.
+
+func word64(p unsafe.Pointer) uint64 {
+	b := (*[8]byte)(p)
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
+func word32(p unsafe.Pointer) uint32 {
+	b := (*[4]byte)(p)
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+}
+
+func word16(p unsafe.Pointer) uint16 {
+	b := (*[2]byte)(p)
+	return uint16(b[0]) | uint16(b[1])<<8
 }

@@ -4,7 +4,9 @@ package childmap
 
 import (
 	"iter"
+	"math/bits"
 	"strings"
+	"unsafe"
 )
 
 // Syntax is how the labels of one vector are spelled: name="value", in the order
@@ -44,7 +46,7 @@ func (s *Syntax) measure(values []string) (size int, plain bool) {
 	plain = true
 	for _, v := range values {
 		size += len(v)
-		if strings.IndexByte(v, '\\') < 0 && strings.IndexByte(v, '"') < 0 && strings.IndexByte(v, '\n') < 0 {
+		if isPlain(v) {
 			continue
 		}
 		plain = false
@@ -55,6 +57,21 @@ func (s *Syntax) measure(values []string) (size int, plain bool) {
 		}
 	}
 	return size, plain
+}
+
+// isPlain reports whether a value stands in a text unchanged.
+func isPlain(v string) bool {
+	for ; len(v) >= 8; v = v[8:] {
+		if matches(v, '\\')|matches(v, '"')|matches(v, '\n') != 0 {
+			return false
+		}
+	}
+	for i := range len(v) {
+		if c := v[i]; c == '\\' || c == '"' || c == '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 // render appends the text for values, of which measure says whether they are plain.
@@ -101,35 +118,45 @@ func (s *Syntax) equalPlain(text string, values []string) bool {
 	if len(gaps) != len(values) {
 		return false
 	}
-	at := 0
-	for i, v := range values {
-		at += gaps[i]
-		n := len(v)
-		if n >= len(text)-at || text[at-1] != '"' {
+	// Pointers, since checking what is read of the text each time would take a tenth of a
+	// lookup. There are always left bytes from at on.
+	at, left := unsafe.StringData(text), len(text)
+	for i := range values {
+		gap, n := gaps[i], len(values[i])
+		if left -= gap; left <= n {
 			return false
 		}
-		t := text[at:]
-		if t[n] != '"' {
+		left -= n
+		t, v := unsafe.Add(unsafe.Pointer(at), gap), unsafe.Pointer(unsafe.StringData(values[i]))
+		at = (*byte)(unsafe.Add(t, n))
+		if *(*byte)(unsafe.Add(t, -1)) != '"' || *at != '"' {
 			return false
 		}
 		// Values are short, and a call costs more than comparing 16 bytes.
-		differ := false
 		switch {
-		case n > 16:
-			differ = t[:n] != v
 		case n >= 8:
-			differ = load64(t) != load64(v) || load64(t[n-8:]) != load64(v[n-8:])
+			if n > 16 {
+				if unsafe.String((*byte)(t), n) != values[i] {
+					return false
+				}
+			} else if word64(t) != word64(v) || word64(unsafe.Add(t, n-8)) != word64(unsafe.Add(v, n-8)) {
+				return false
+			}
 		case n >= 4:
-			differ = load32(t) != load32(v) || load32(t[n-4:]) != load32(v[n-4:])
-		case n > 0:
-			differ = t[0] != v[0] || t[n>>1] != v[n>>1] || t[n-1] != v[n-1]
+			if word32(t) != word32(v) || word32(unsafe.Add(t, n-4)) != word32(unsafe.Add(v, n-4)) {
+				return false
+			}
+		case n >= 2:
+			if word16(t) != word16(v) || word16(unsafe.Add(t, n-2)) != word16(unsafe.Add(v, n-2)) {
+				return false
+			}
+		case n == 1:
+			if *(*byte)(t) != *(*byte)(v) {
+				return false
+			}
 		}
-		if differ {
-			return false
-		}
-		at += n
 	}
-	return at == len(text)-1 || len(values) == 0
+	return left == 1 || len(values) == 0
 }
 
 // equalEscaped compares byte by byte, escaping on the fly.
@@ -194,6 +221,31 @@ func valueEnd(text string) int {
 		end++
 	}
 	return end
+}
+
+// ValueEnd returns where the value that a text begins with ends, at its quote, and whether
+// nothing in it is escaped.
+func ValueEnd(text string) (end int, plain bool) {
+	for ; len(text)-end >= 8; end += 8 {
+		if found := matches(text[end:], '"') | matches(text[end:], '\\'); found != 0 {
+			end += bits.TrailingZeros64(found) / 8
+			break
+		}
+	}
+	for ; text[end] != '"'; end++ {
+		if text[end] == '\\' {
+			return valueEnd(text), false
+		}
+	}
+	return end, true
+}
+
+// matches returns which of the first eight bytes of a text are c: each that is has its
+// highest bit set, no other one up to the first that is has.
+func matches(text string, c byte) uint64 {
+	const ones = 0x0101010101010101
+	differ := load64(text) ^ ones*uint64(c)
+	return (differ - ones) &^ differ & (ones << 7)
 }
 
 // Pairs returns the names and plain values in a text, whatever syntax made it.

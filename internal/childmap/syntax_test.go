@@ -219,3 +219,26 @@ func rendered(s *Syntax, values []string) (text string, plain bool) {
 	}
 	return string(b), plain
 }
+
+func TestValueEnd(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	check := func(value, after string) {
+		t.Helper()
+		escaped := spell([]string{"a"}, []string{value})[len(`a="`):]
+		end, plain := ValueEnd(escaped + after)
+		require.Equal(t, len(escaped)-1, end, "%q%q", escaped, after)
+		require.Equal(t, len(value) == len(escaped)-1, plain, "%q%q", escaped, after)
+	}
+	for n := range 40 { // whatever stands where a word ends
+		for _, c := range []string{`"`, `\`, "\n", "a", "\x00", "\x01", "\x21", "\x23", "\x5b", "\x5d", "\xa2", "\xdc", "\xff"} {
+			for _, d := range []string{"", `"`, `\`, "x", "\xff", `",b="\"`, strings.Repeat("y", 9)} {
+				check(strings.Repeat("x", n)+c, d)
+				check(strings.Repeat("x", n)+c+d, `,b="y"`)
+			}
+		}
+	}
+	for range 10_000 {
+		values := nastyValues(r, 2)
+		check(values[0], values[1])
+	}
+}

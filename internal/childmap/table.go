@@ -2,7 +2,10 @@
 
 package childmap
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // table is an extendible hash table: a directory of small segments, of which one
 // at a time is rebuilt as it fills up. So the slowest insertion copies one
@@ -135,20 +138,41 @@ func (s *segment) rebuild(slots int, depth uint, bit uint64) *segment {
 	for i := range s.slots {
 		h, c := s.slots[i].hash.Load(), s.slots[i].child.Load()
 		if c != nil && (bit == anyBit || h>>(64-depth)&1 == bit) {
-			fresh.put(h, c)
+			fresh.putUnseen(h, c)
 		}
 	}
 	return fresh
 }
 
+// put adds a child where lookups go on meanwhile.
 func (s *segment) put(h uint64, c *Child) {
+	slot := s.unused(h)
+	slot.setChild(c) // nobody reads it before the hash is there
+	slot.hash.Store(h)
+}
+
+// putUnseen adds a child to a segment that nobody else has seen yet.
+func (s *segment) putUnseen(h uint64, c *Child) {
+	slot := s.unused(h)
+	slot.setChild(c)
+	slot.setHash(h)
+}
+
+// unused returns the slot for one child more, with that hash, and counts it.
+func (s *segment) unused(h uint64) *slot {
 	mask := uint64(len(s.slots) - 1)
 	i := h & mask
 	for s.slots[i].hash.Load() != 0 {
 		i = (i + 1) & mask
 	}
-	s.slots[i].child.Store(c)
-	s.slots[i].hash.Store(h)
 	s.used++
 	s.live++
+	return &s.slots[i]
 }
+
+// setChild and setHash are for who alone knows the slot: a locked instruction would cost
+// as much as all the rest of moving a child.
+
+func (s *slot) setChild(c *Child) { *(**Child)(unsafe.Pointer(&s.child)) = c }
+
+func (s *slot) setHash(h uint64) { *(*uint64)(unsafe.Pointer(&s.hash)) = h }

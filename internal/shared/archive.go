@@ -19,6 +19,7 @@ import (
 	"github.com/embermetrics/ember/internal/cellfile"
 	"github.com/embermetrics/ember/internal/native"
 	"github.com/embermetrics/ember/internal/sketch"
+	"github.com/embermetrics/ember/internal/words"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -456,10 +457,9 @@ func (w *archiver) sketches(at int64, def *Family, s *slot) {
 		}
 		w.add(KindSketchEnds, key, 0, p, math.Float64bits(low), math.Float64bits(high))
 		k.EachPage(func(number int, counts *[sketch.PageBins]uint32) {
-			w.words = append(w.words[:0], 0, p, uint64(number))
-			for i := 0; i < len(counts); i += 2 {
-				w.words = append(w.words, uint64(counts[i])|uint64(counts[i+1])<<32)
-			}
+			var halves [8]uint64
+			*words.Halves(&halves) = *counts
+			w.words = append(append(w.words[:0], 0, p, uint64(number)), halves[:]...)
 			w.add(KindSketchPage, key, w.words...)
 		})
 	}

@@ -72,13 +72,45 @@ func BenchmarkManyDead(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		path := newPath(b)
+		d := openDir(b, path) // before, for it would do the work
 		deadFiles(b, path, 10_000)
-		d := openReader(b, path, Options{})
 		b.StartTimer()
 		start := time.Now()
 		families, err := d.Gather(context.Background())
 		require.NoError(b, err)
 		require.Equal(b, []string{"x_total 10000"}, text(families))
 		b.ReportMetric(time.Since(start).Seconds(), "s/first")
+	}
+}
+
+// Words that belong together are copied twice.
+func BenchmarkGatherHistograms(b *testing.B) {
+	path := newPath(b)
+	var d *Dir
+	for i := range 64 {
+		d = openDir(b, path)
+		for k := range 200 {
+			s := add(b, d, histogram("seconds", []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, "method", "path"), "GET", fmt.Sprintf("/api/v1/resource/%d", k))
+			s.observe(i%12, 0.1)
+		}
+	}
+	gather(b, d)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := d.Gather(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkPublish(b *testing.B) {
+	d := openDir(b, newPath(b))
+	families := published(7)
+	for i := range 1000 {
+		families[0].Points = append(families[0].Points, metric.Point{Labels: []metric.Label{{Name: "l", Value: fmt.Sprint(i)}}})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Publish(families)
 	}
 }

@@ -42,8 +42,10 @@ func attachNative(t testing.TB, d *Dir, s Series, shard, epoch uint64, b *native
 }
 
 func pointOf(b *native.Buckets) *metric.Native {
-	return &metric.Native{Schema: b.Scale().Schema, ZeroThreshold: b.Scale().ZeroThreshold, ZeroCount: b.Zero,
-		Positive: nativeBuckets(&b.Positive), Negative: nativeBuckets(&b.Negative)}
+	return &metric.Native{
+		Schema: b.Scale().Schema, ZeroThreshold: b.Scale().ZeroThreshold, ZeroCount: b.Zero,
+		Positive: nativeBuckets(&b.Positive), Negative: nativeBuckets(&b.Negative),
+	}
 }
 
 // Native buckets of several processes and shards are what they are when merged directly,

@@ -390,5 +390,3 @@ func (d *Dir) shrink() {
 		d.archive = nil
 	}
 }
-
-func hasSuffix(path, name string) bool { return strings.HasSuffix(path, name) }

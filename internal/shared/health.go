@@ -5,6 +5,7 @@ package shared
 import (
 	"errors"
 	"maps"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -75,7 +76,7 @@ func (h *health) there(id [16]byte) { h.present[id] = true }
 // listed forgets files that are not there any more.
 func (h *health) listed(paths map[string]bool) {
 	for path := range h.errors {
-		if !paths[path] && !hasSuffix(path, archiveName) {
+		if !paths[path] && filepath.Base(path) != archiveName {
 			delete(h.errors, path)
 		}
 	}

@@ -348,10 +348,10 @@ func FuzzRecords(f *testing.F) {
 	c, h, s := counter("x", "l"), nativeHistogram("h", []float64{1, 2}), summary("s", 3, 1e9, 0.5)
 	for _, def := range []Family{c, h, s, gauge("g", metric.ModeEach), gauge("g", metric.ModeLatest)} {
 		values := make([]string, len(def.Labels))
-		f.Add(uint16(KindFamily), def.encode(nil, 0), uint16(KindSeries), seriesKey(nil, 256, values), words(0, 0, 2, 3, 1, 0), uint16(KindStripes), make([]byte, 128))
-		f.Add(uint16(KindFamily), def.encode(nil, 9), uint16(KindSeries), seriesKey(nil, 256, values), words(0, 5, 2), uint16(KindNativeHead), words(0, 1, 1, 1, 1, 3, 1, 9))
-		f.Add(uint16(KindFamily), def.encode(nil, 9), uint16(KindSeries), seriesKey(nil, 256, values), words(0, 5, 2, 0, 0), uint16(KindSketchPage), words(0, 1, 5, 1, 2, 3, 4, 5, 6, 7, 8))
-		f.Add(uint16(KindFamily), def.encode(nil, 9), uint16(KindSeries), seriesKey(nil, 256, values), words(0, 5, 2, 0, 0), uint16(KindSketchEnds), words(0, 1, 5, 1))
+		f.Add(uint16(KindFamily), def.encode(nil, 0), uint16(KindSeries), seriesKey(nil, 256, values), bytesOf(0, 0, 2, 3, 1, 0), uint16(KindStripes), make([]byte, 128))
+		f.Add(uint16(KindFamily), def.encode(nil, 9), uint16(KindSeries), seriesKey(nil, 256, values), bytesOf(0, 5, 2), uint16(KindNativeHead), bytesOf(0, 1, 1, 1, 1, 3, 1, 9))
+		f.Add(uint16(KindFamily), def.encode(nil, 9), uint16(KindSeries), seriesKey(nil, 256, values), bytesOf(0, 5, 2, 0, 0), uint16(KindSketchPage), bytesOf(0, 1, 5, 1, 2, 3, 4, 5, 6, 7, 8))
+		f.Add(uint16(KindFamily), def.encode(nil, 9), uint16(KindSeries), seriesKey(nil, 256, values), bytesOf(0, 5, 2, 0, 0), uint16(KindSketchEnds), bytesOf(0, 1, 5, 1))
 	}
 	f.Fuzz(func(t *testing.T, kind1 uint16, key1 []byte, kind2 uint16, key2, words2 []byte, kind3 uint16, words3 []byte) {
 		path := newPath(t)
@@ -389,8 +389,8 @@ func FuzzRecords(f *testing.F) {
 	})
 }
 
-func words(words ...uint64) (b []byte) {
-	for _, w := range words {
+func bytesOf(list ...uint64) (b []byte) {
+	for _, w := range list {
 		b = binary.NativeEndian.AppendUint64(b, w)
 	}
 	return b

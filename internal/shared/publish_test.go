@@ -30,8 +30,10 @@ func published(n float64) []*metric.Family {
 		}}},
 		{Name: "d", Kind: metric.Histogram, Points: []metric.Point{{
 			Labels: labels, Count: 4 * count, Sum: n,
-			Native: &metric.Native{Schema: 2, ZeroThreshold: 1e-9, ZeroCount: count,
-				Positive: []metric.NativeBucket{{Index: -100, Count: count}, {Index: 7, Count: count}}, Negative: []metric.NativeBucket{{Index: 3, Count: count}}},
+			Native: &metric.Native{
+				Schema: 2, ZeroThreshold: 1e-9, ZeroCount: count,
+				Positive: []metric.NativeBucket{{Index: -100, Count: count}, {Index: 7, Count: count}}, Negative: []metric.NativeBucket{{Index: 3, Count: count}},
+			},
 		}}},
 		{Name: "e", Kind: metric.Summary, Points: []metric.Point{{Labels: labels, Count: count, Sum: n, Quantiles: []metric.Quantile{{Quantile: 0.5, Value: 7}}}}},
 		{Name: "f_info", Kind: metric.Info, Points: []metric.Point{{Labels: labels, Value: 1}}},

@@ -3,8 +3,9 @@
 package structlabels
 
 import (
-	"github.com/embermetrics/ember/internal/childmap"
 	"unsafe"
+
+	"github.com/embermetrics/ember/internal/childmap"
 )
 
 // Neither a struct nor its strings may escape: else they would live on the heap, as would

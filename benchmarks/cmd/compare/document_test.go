@@ -15,9 +15,11 @@ import (
 // hand, and nobody forgot to run -document.
 func TestDocumentsAreGenerated(t *testing.T) {
 	const dir = "../.."
-	results, err := readFile(filepath.Join(dir, "results.txt"))
+	results, err := readFile(filepath.Join(dir, resultsFile))
 	require.NoError(t, err)
-	p, err := newPage(results, dir)
+	multiproc, err := readFile(filepath.Join(dir, multiprocFile))
+	require.NoError(t, err)
+	p, err := newDocument(results, multiproc, dir)
 	require.NoError(t, err)
 	const again = "run: cd benchmarks && go run ./cmd/compare -from results.txt -document"
 
@@ -64,7 +66,7 @@ It is slow.
 `), 0o666))
 	results, err := read(strings.NewReader(sample), "sample")
 	require.NoError(t, err)
-	p, err := newPage(results, dir)
+	p, err := newPage(results, promises, dir)
 	require.NoError(t, err)
 	p.verdicts = nil
 	for _, promised := range promises {
@@ -80,7 +82,7 @@ It is slow.
 	}, compareExplained(p.verdicts, p.explained))
 
 	var b strings.Builder
-	p.missed(&b)
+	p.missed(&b, "## What was missed, and why")
 	require.Equal(t, `## What was missed, and why
 
 ### A counter in a crowd

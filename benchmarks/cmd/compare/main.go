@@ -9,6 +9,9 @@
 // a machine that slows down or is disturbed does so to every library alike. All
 // results are kept in a file for benchstat.
 //
+// With -multiproc it measures instead what it costs that many processes are scraped as
+// one, which has results of its own.
+//
 // With -check it exits with status 1 if Ember misses what it promises. With -document
 // it writes docs/performance.md and the README's table from the results, and exits
 // with status 1 if missed.md does not explain just the promises that were missed.
@@ -53,6 +56,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	flags.IntVar(&m.count, "count", 10, "rounds")
 	flags.StringVar(&m.benchtime, "benchtime", "", "how long to run each benchmark, as in go test, instead of as long as is right for its kind")
 	flags.StringVar(&m.filter, "filter", ".", "which benchmarks to run, as -bench in go test")
+	flags.BoolVar(&m.multiproc, "multiproc", false, "measure many processes that are scraped as one, and nothing else")
 	flags.BoolVar(&m.million, "million", true, "in the first round, have the rivals scraped with 1,000,000 series, which takes minutes")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp // it has been said what is wrong
@@ -63,7 +67,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	// What the results say about how they came about, which is not where they went.
 	m.command = "go run ./cmd/compare"
 	flags.Visit(func(f *flag.Flag) {
-		if strings.Contains(" count benchtime filter million ", " "+f.Name+" ") {
+		if strings.Contains(" count benchtime filter million multiproc ", " "+f.Name+" ") {
 			m.command += fmt.Sprintf(" -%s=%s", f.Name, f.Value)
 		}
 	})
@@ -88,10 +92,10 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 		if err != nil {
 			return err
 		}
-		failed = t.documentIn(dir)
+		failed = t.documentIn(dir, m.multiproc)
 	}
 	if *check {
-		failed = errors.Join(failed, t.check(out, m.partial()))
+		failed = errors.Join(failed, t.check(out, promisesOf(m.multiproc), m.partial()))
 	}
 	return failed
 }

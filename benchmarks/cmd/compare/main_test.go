@@ -80,13 +80,13 @@ func TestChecksThatAllWasMeasured(t *testing.T) {
 	results, err := read(strings.NewReader(sample), "sample")
 	require.NoError(t, err)
 	var out bytes.Buffer
-	require.Error(t, results.check(&out, false))
+	require.Error(t, results.check(&out, promises, false))
 	require.Contains(t, out.String(), "MISSED  Wait/series=1000000 longest-wait-ms was not measured\n")
 }
 
 func TestPromisesDiffer(t *testing.T) {
 	seen := make(map[string]bool)
-	for _, p := range promises {
+	for _, p := range append(promisesOf(false), promisesOf(true)...) {
 		require.False(t, seen[p.String()], "%s is promised twice", p)
 		seen[p.String()] = true
 		require.NotEqual(t, p.least > 0, p.most > 0, "%s has one bound", p)
@@ -128,6 +128,11 @@ func TestFilters(t *testing.T) {
 			require.Equal(t, want.patterns, patterns)
 		})
 	}
-	_, err := (&measurement{filter: "."}).patterns([]string{"CounterInc"})
+	got, err := (&measurement{filter: ".", multiproc: true}).patterns(append(names, "MultiprocUpdate"))
+	require.NoError(t, err)
+	require.Len(t, got, 2, "those of many processes, and no others")
+	require.Equal(t, "^Benchmark(MultiprocUpdate)$", got[0].pattern)
+	require.Equal(t, "^Benchmark(MultiprocScrape|MultiprocDead)$", got[1].pattern)
+	_, err = (&measurement{filter: "."}).patterns([]string{"CounterInc"})
 	require.EqualError(t, err, `there is no benchmark of the name "Create"`)
 }

@@ -38,7 +38,12 @@ var classes = []class{
 	{names: []string{"Start"}, benchtime: "20x"},
 	{names: []string{"Heap"}, benchtime: "1x", rounds: 3}, // is exact
 	{names: []string{"Binary"}, benchtime: "1x", rounds: 1},
+	{names: []string{"MultiprocScrape", "MultiprocDead"}, benchtime: "100ms"},
 }
+
+// ofMultiproc reports whether a benchmark is of many processes: these have results of their
+// own.
+func ofMultiproc(name string) bool { return strings.HasPrefix(name, "Multiproc") }
 
 // loops is the class of whatever is in no other.
 var loops = class{benchtime: "100ms"}
@@ -48,6 +53,7 @@ type measurement struct {
 	count     int
 	benchtime string // instead of the classes'
 	filter    string
+	multiproc bool // those of many processes, instead of all others
 	million   bool
 	command   string // as results name it
 }
@@ -100,7 +106,11 @@ func (m *measurement) run(ctx context.Context, out, log io.Writer) error {
 	if commit, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*").Output(); err == nil {
 		fmt.Fprintf(out, "commit: %s\n", bytes.TrimSpace(commit))
 	}
-	if err := versions(ctx, out); err != nil {
+	compared := versions
+	if m.multiproc {
+		compared = pythonVersion
+	}
+	if err := compared(ctx, out); err != nil {
 		return err
 	}
 	for round := range m.count {
@@ -169,6 +179,30 @@ func versions(ctx context.Context, out io.Writer) error {
 	return err
 }
 
+// others are what else Ember is compared with: itself without a directory that processes
+// share, and, by the same, Python's library.
+var others = []string{"heap", "client_python"}
+
+// compared is all that has a column of ratios.
+func compared() (impls []string) {
+	for _, r := range rivals {
+		impls = append(impls, r.impl)
+	}
+	return append(impls, others...)
+}
+
+// pythonVersion writes which version of client_python is compared, if there is one.
+func pythonVersion(ctx context.Context, out io.Writer) error {
+	const script = `import importlib.metadata, platform
+print(importlib.metadata.version("prometheus_client"), "with Python", platform.python_version())`
+	version, err := exec.CommandContext(ctx, "/usr/bin/python3", "-c", script).Output()
+	if err != nil {
+		version = []byte("not there")
+	}
+	_, err = fmt.Fprintf(out, "rivals: client_python %s\n", bytes.TrimSpace(version))
+	return err
+}
+
 // pattern is what of a class is run.
 type pattern struct {
 	class
@@ -187,7 +221,7 @@ func (m *measurement) patterns(names []string) (all []pattern, err error) {
 	}
 	tight := loops
 	for _, name := range names {
-		if !slices.ContainsFunc(classes, func(c class) bool { return slices.Contains(c.names, name) }) {
+		if ofMultiproc(name) == m.multiproc && !slices.ContainsFunc(classes, func(c class) bool { return slices.Contains(c.names, name) }) {
 			tight.names = append(tight.names, name)
 		}
 	}
@@ -197,7 +231,7 @@ func (m *measurement) patterns(names []string) (all []pattern, err error) {
 			if !slices.Contains(names, name) {
 				return nil, fmt.Errorf("there is no benchmark of the name %q", name)
 			}
-			if wanted.MatchString("Benchmark" + name) {
+			if ofMultiproc(name) == m.multiproc && wanted.MatchString("Benchmark"+name) {
 				some = append(some, name)
 			}
 		}

@@ -88,7 +88,7 @@ func (v verdict) String() string {
 
 // check writes how each promise fared, and returns an error if one was missed. If
 // only part was measured, on purpose, the rest does not count.
-func (t *table) check(out io.Writer, partial bool) error {
+func (t *table) check(out io.Writer, promises []promise, partial bool) error {
 	fmt.Fprintln(out)
 	missed := 0
 	for _, p := range promises {

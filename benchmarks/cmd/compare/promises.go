@@ -41,6 +41,39 @@ var promises = slices.Concat(
 	neverSlower(),
 )
 
+// promisesOf returns the promises of many processes, or all others.
+func promisesOf(multiproc bool) []promise {
+	if multiproc {
+		return multiprocPromises
+	}
+	return promises
+}
+
+// multiprocPromises are that an instrument in a mapped file costs what any other does, and
+// that the files of many processes are read in no time that matters.
+var multiprocPromises = slices.Concat(
+	mapped(),
+	[]promise{
+		{row: row{"scrape-ms", "MultiprocScrape/files=64/as=data"}, most: 25},
+		{row: row{"scrape-ms", "MultiprocScrape/files=64/as=text"}, most: 25},
+		faster("MultiprocScrape/files=64/as=text", "client_python", 20),
+		{row: row{"first-scrape-ms", "MultiprocDead/dead=10000"}, most: 3000},
+		{row: row{"sec/op", "MultiprocDead/dead=10000"}, than: subject{name: "MultiprocDead/dead=0"}, most: 1.1},
+	},
+)
+
+func mapped() (all []promise) {
+	for _, op := range []string{"inc", "add", "gauge_set", "gauge_add", "histogram", "native", "summary", "with_inc"} {
+		for _, goroutines := range []int{1, 2} {
+			all = append(all, promise{
+				row:  row{"sec/op", fmt.Sprintf("MultiprocUpdate/op=%s/work=0/goroutines=%d", op, goroutines)},
+				than: subject{impl: "heap"}, most: 1.1,
+			})
+		}
+	}
+	return all
+}
+
 // faster promises that a library takes so many times as long as Ember.
 func faster(name, impl string, least float64) promise {
 	return promise{row: row{"sec/op", name}, than: subject{impl: impl}, least: least}

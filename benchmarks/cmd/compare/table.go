@@ -25,7 +25,7 @@ const stdlib1 = "stdlib1"
 // units are what tables show of all that was measured. Less is better in each.
 var units = []string{
 	"sec/op", "B/series", "scan-B/series", "gc-sec/series", "wire-B/op",
-	"extra-MiB", "longest-wait-ms", "added-sec", "added-B",
+	"extra-MiB", "longest-wait-ms", "scrape-ms", "first-scrape-ms", "added-sec", "added-B",
 }
 
 // table holds results by unit, case and library.
@@ -96,10 +96,7 @@ func (t *table) add(r row, impl string, value float64) {
 
 // inOrder puts Ember and its rivals first.
 func inOrder(impls []string) []string {
-	known := []string{ours}
-	for _, r := range rivals {
-		known = append(known, r.impl)
-	}
+	known := append([]string{ours}, compared()...)
 	rank := func(impl string) int {
 		if i := slices.Index(known, impl); i >= 0 {
 			return i
@@ -168,9 +165,9 @@ func (t *table) print(out io.Writer) error {
 		first = false
 		impls := t.columns(rows)
 		heads := append([]string{unit}, impls...)
-		for _, r := range rivals {
-			if slices.Contains(impls, r.impl) {
-				heads = append(heads, r.impl+"/"+ours)
+		for _, impl := range compared() {
+			if slices.Contains(impls, impl) {
+				heads = append(heads, impl+"/"+ours)
 			}
 		}
 		lines := [][]string{heads}
@@ -204,10 +201,10 @@ func (t *table) line(r row, impls []string) []string {
 		}
 		cells = append(cells, cell)
 	}
-	for _, rival := range rivals {
-		if slices.Contains(impls, rival.impl) {
+	for _, impl := range compared() {
+		if slices.Contains(impls, impl) {
 			cell := ""
-			if ratio, ok := t.ratio(r, rival.impl); ok {
+			if ratio, ok := t.ratio(r, impl); ok {
 				cell = formatRatio(ratio)
 			}
 			cells = append(cells, cell)
