@@ -59,6 +59,10 @@ func stormWorker(dir, name string) {
 		vector    = reg.NewCounterVec(ember.CounterOpts{Name: "f_total", Help: "F."}, "worker", "batch")
 		gauge     = reg.NewGauge(ember.GaugeOpts{Name: "g", Help: "G.", Mode: ember.ModeSum})
 	)
+	// What comes from a function is written down when the worker itself is scraped, and when
+	// it begins.
+	var rounds atomic.Int64
+	reg.MustRegister(ember.NewCounterFunc(ember.CounterOpts{Name: "h_total", Help: "H."}, func() float64 { return float64(rounds.Load()) }))
 	socket := filepath.Join(filepath.Dir(dir), name)
 	os.Remove(socket)
 	l, err := net.Listen("unix", socket)
@@ -82,6 +86,7 @@ func stormWorker(dir, name string) {
 				quantiles.Observe(float64(i % 100))
 				vector.With(name, strconv.Itoa(i/stormBatch%20)).Inc()
 				gauge.Add(1)
+				rounds.Add(1)
 				if (i+1)%stormBatch == 0 {
 					_, err := os.Stdout.Write([]byte{'.'})
 					must(err)
@@ -414,6 +419,7 @@ func (s *storm) checkLast(reg *ember.Registry) totals {
 	}
 	require.LessOrEqual(t, order[0]-order[6], underway)
 	require.GreaterOrEqual(t, order[6], confirmed)
+	require.LessOrEqual(t, all["h_total"], all["g"])
 
 	c := family(families, "c").Points[0]
 	require.Equal(t, c.Count, c.Buckets[len(c.Buckets)-1].Count, "nothing is beyond the last bound")
