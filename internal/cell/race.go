@@ -10,10 +10,12 @@ import (
 )
 
 // The race detector does not know what atomic instructions order whose words are not Go's
-// memory. So it is told that who takes a shard comes after all who released one. The
-// address is that of a field without atomic instructions: a store by one of these would
-// make the detector forget who released before.
+// memory. So it is told that who takes a shard comes after all who released one. It goes by
+// an address, which must be that of no field: a store by an atomic instruction there would
+// make it forget who released before.
 
-func acquired(b *Block) { runtime.RaceAcquire(unsafe.Pointer(&b.elsewhere)) }
+func order(b *Block) unsafe.Pointer { return unsafe.Add(unsafe.Pointer(&b.waits), 1) }
 
-func released(b *Block) { runtime.RaceReleaseMerge(unsafe.Pointer(&b.elsewhere)) }
+func acquired(b *Block) { runtime.RaceAcquire(order(b)) }
+
+func released(b *Block) { runtime.RaceReleaseMerge(order(b)) }

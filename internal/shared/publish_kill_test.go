@@ -28,15 +28,16 @@ func TestKilledPublishing(t *testing.T) {
 		d.Publish([]*metric.Family{{Name: "h", Kind: metric.Histogram, Points: []metric.Point{p}}})
 	}
 	totals := func(path string) (count, native uint64) {
-		for _, f := range gather(t, openReader(t, path, Options{})) {
-			p := f.Points[0]
-			native = p.Native.ZeroCount
-			for _, b := range p.Native.Positive {
-				native += b.Count
-			}
-			return p.Count, native
+		families := gather(t, openReader(t, path, Options{}))
+		if len(families) == 0 {
+			return 0, 0
 		}
-		return 0, 0
+		p := families[0].Points[0]
+		native = p.Native.ZeroCount
+		for _, b := range p.Native.Positive {
+			native += b.Count
+		}
+		return p.Count, native
 	}
 	defer func() { words.Watch = nil }()
 	stores := 0
