@@ -7,7 +7,7 @@ GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: check format vet test budgets benchonce conformance fuzz bench bench-check bench-document bench-multiproc bench-multiproc-document documents vuln
+.PHONY: check format vet test budgets benchonce storm conformance fuzz bench bench-check bench-document bench-multiproc bench-multiproc-document documents vuln
 
 ## check: what must hold before a change lands
 check: format vet test budgets benchonce conformance vuln
@@ -39,6 +39,12 @@ budgets:
 ## benchonce: each benchmark once, so that none rots
 benchonce:
 	cd benchmarks && go test -run '^$$' -bench . -benchtime 1x ./...
+
+## storm: KILLS processes killed at random moments while all are scraped; a tenth of it is
+## in test already
+KILLS ?= 5000
+storm:
+	EMBER_STORM_KILLS=$(KILLS) go test -run '^TestStorm$$' -count=1 -v -timeout 1h ./multiproc
 
 ## conformance: what is written, judged by parsers and a server that were not written here
 conformance:

@@ -5,6 +5,7 @@ package ember
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/embermetrics/ember/collectors"
 )
@@ -27,9 +28,12 @@ func newDefault(rules *Rules, misread error) *Registry {
 			panic(err)
 		}
 	}
-	r.joinFromEnv()
 	return r
 }
+
+// defaultJoined says that somebody has made the default registry one with other processes,
+// or is about to: when it is there, for what is then logged may be counted in it.
+var defaultJoined atomic.Bool
 
 // Default returns the registry that the package's functions use. It is built at
 // the first call, with the collectors of the Go runtime, of the process and of
@@ -43,6 +47,9 @@ func newDefault(rules *Rules, misread error) *Registry {
 // be opened, the log says why, and the registry is that of this process alone.
 func Default() *Registry {
 	r := defaultRegistry()
+	if !defaultJoined.Load() && defaultJoined.CompareAndSwap(false, true) {
+		r.joinFromEnv()
+	}
 	r.say() // now, for whoever writes logs may count them here
 	return r
 }

@@ -201,12 +201,23 @@ func (i instruments) share(h *home) bool {
 	}
 	m := i.view.children.Target()
 	share := func(c *childmap.Child) bool { return i.of(c).share(h, m.Syntax().Values(c.Text())) }
-	m.Made(func(c *childmap.Child) {
-		if share(c); h.hidden.Load() {
-			if first := i.of(c).firstWord(); first != nil {
-				h.dir.RetireAt(first)
-			}
+	retire := func(c *childmap.Child) {
+		if first := i.of(c).firstWord(); first != nil {
+			h.dir.RetireAt(first)
 		}
+	}
+	// Before anybody else counts there: what is on the heap is lost if the process ends.
+	m.OnMade(childmap.Made{
+		Before: func(c *childmap.Child) { share(c) },
+		After: func(c *childmap.Child, told bool) {
+			if !told {
+				share(c)
+			}
+			if h.hidden.Load() {
+				retire(c)
+			}
+		},
+		Not: retire,
 	})
 	w := m.Walk()
 	for c := w.Next(); c != nil; c = w.Next() {

@@ -8,6 +8,11 @@ import "github.com/embermetrics/ember/metric"
 // many processes are scraped as one; see WithMultiproc. The live modes count the
 // processes that live, the others also what those that have ended left. Gauges that were
 // never set are left out.
+//
+// Processes that live and have the same id, as in containers, are told apart: the oldest
+// one has its id for the label pid, and each other one the id and eight digits of its own,
+// such as "1-5f0c33ab". Of processes with the same id that have ended, the newest one's
+// series is left, while none of them lives.
 type Mode = metric.Mode
 
 const (

@@ -32,7 +32,9 @@ package multiproc
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"path/filepath"
 
 	"github.com/embermetrics/ember"
 	"github.com/embermetrics/ember/internal/shared"
@@ -73,7 +75,7 @@ type Dir struct {
 
 // Open returns the directory at a path, with a file for this process. The directory and
 // those above it are made if they are missing. On error nothing has changed, but perhaps
-// for the directory.
+// for the directory. That it is not on a filesystem in memory is logged.
 func Open(path string, options ...Option) (*Dir, error) { return open(shared.Open, path, options) }
 
 // OpenReader returns a directory that exists, without a file for this process: for an
@@ -87,12 +89,20 @@ func open(f func(string, shared.Options) (*shared.Dir, error), path string, opti
 	for _, option := range options {
 		option(&o)
 	}
+	path, err := filepath.Abs(path) // the process may go elsewhere
+	if err != nil {
+		return nil, fmt.Errorf("ember: directory %q: %w", path, err)
+	}
 	s, err := f(path, o)
 	if err != nil {
 		return nil, err
 	}
 	d := &Dir{shared: s}
 	d.python.init(path, o.Logger)
+	if tmpfs, known := s.Tmpfs(); known && !tmpfs {
+		d.python.log().Warn("ember: the directory that processes share is not in memory: updates may have to wait for a disk",
+			"dir", path, "advice", "have it on a tmpfs, such as /dev/shm or /run")
+	}
 	return d, nil
 }
 

@@ -152,29 +152,29 @@ func (m *Map) allOthers(labels int) *Child {
 	for i := range all {
 		all[i] = Other
 	}
-	c, fresh := m.makeOthers(all)
-	if fresh {
-		m.tellMade(c)
-	}
+	fresh := m.make(all, true)
+	told := m.tellBefore(fresh)
+	c := m.insertOthers(hash(all), fresh, all)
+	m.tellAfter(fresh, c == fresh, told)
 	return c
 }
 
-func (m *Map) makeOthers(all []string) (c *Child, fresh bool) {
+// insertOthers makes the child of values that are all Other the one for all others: fresh,
+// unless there is one. It returns nil if the map forwards.
+func (m *Map) insertOthers(h uint64, fresh *Child, all []string) *Child {
 	a := &m.admission
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c := a.other.Load(); c != nil || m.forward.Load() != nil {
-		return c, false
+		return c
 	}
-	h := hash(all)
-	c = m.table.Load().find(h, all, m.syntax)
+	c := m.table.Load().find(h, all, m.syntax)
 	if c == nil {
-		c = m.make(all, true)
+		c = fresh
 		m.put(h, c)
-		fresh = true
 	}
 	a.other.Store(c)
-	return c, fresh
+	return c
 }
 
 // normalize makes values valid and normal.

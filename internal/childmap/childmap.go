@@ -115,7 +115,7 @@ type Map struct {
 
 	admission admission // who has a place
 
-	made atomic.Pointer[func(*Child)] // see Made; nil: nobody is told
+	made atomic.Pointer[Made] // see OnMade; nil: nobody is told
 
 	forward atomic.Pointer[forwarding] // written under mu, once; nil: see Forward
 }
@@ -326,12 +326,11 @@ func (m *Map) insert(h uint64, values []string, replaced bool) *Child {
 	// Everything slow happens before the lock; a race for the same child wastes
 	// one of two.
 	fresh := m.make(values, replaced)
+	told := m.tellBefore(fresh)
 	c, full := m.insertMade(h, fresh, values)
+	m.tellAfter(fresh, c == fresh, told)
 	if full {
 		return m.overflow(values)
-	}
-	if c == fresh && c != nil {
-		m.tellMade(c)
 	}
 	return c
 }
@@ -355,13 +354,34 @@ func (m *Map) insertMade(h uint64, fresh *Child, values []string) (c *Child, ful
 	return fresh, false
 }
 
-// Made makes f be called with each child that is made from now on, once it is there, by
-// whoever made it. It holds for what m forwards to now, if it does.
-func (m *Map) Made(f func(*Child)) { m.Target().made.Store(&f) }
+// Made is told of children that are made, by whoever makes them; see OnMade.
+type Made struct {
+	Before func(c *Child)            // c is ready, but nobody else can find it yet
+	After  func(c *Child, told bool) // it is there now; told: Before has been called for it
+	Not    func(c *Child)            // after Before: it will never be there, for somebody else's is
+}
 
-func (m *Map) tellMade(c *Child) {
-	if f := m.made.Load(); f != nil {
-		(*f)(c)
+// OnMade makes functions be called for each child that is made from now on. It holds for
+// what m forwards to now, if it does.
+func (m *Map) OnMade(f Made) { m.Target().made.Store(&f) }
+
+// tellBefore says that c is about to be there, and returns who has been told.
+func (m *Map) tellBefore(c *Child) *Made {
+	f := m.made.Load()
+	if f != nil {
+		f.Before(c)
+	}
+	return f
+}
+
+// tellAfter says whether c is there; told is what tellBefore returned.
+func (m *Map) tellAfter(c *Child, there bool, told *Made) {
+	if there {
+		if f := m.made.Load(); f != nil {
+			f.After(c, f == told)
+		}
+	} else if told != nil {
+		told.Not(c)
 	}
 }
 

@@ -311,6 +311,7 @@ func (d *Dir) read(ctx context.Context) (again bool, err error) {
 	if again {
 		return true, nil
 	}
+	d.pauses("reading the dead")
 	for _, path := range d.dead {
 		if err := ctx.Err(); err != nil {
 			return false, err

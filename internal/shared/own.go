@@ -28,6 +28,15 @@ func (d *Dir) takeOnClose() []func() {
 // Writes reports whether the directory has a file for the words of this process.
 func (d *Dir) Writes() bool { return d.file != nil }
 
+// Tmpfs reports whether the file of this process is in memory, and false for known if the
+// system does not say, or there is no such file.
+func (d *Dir) Tmpfs() (tmpfs, known bool) {
+	if d.file == nil {
+		return false, false
+	}
+	return d.file.Tmpfs()
+}
+
 // ReviveAt undoes RetireAt.
 func (d *Dir) ReviveAt(first *uint64) {
 	if d.file == nil {

@@ -4,10 +4,10 @@ package shared
 
 import (
 	"math"
-	"sync/atomic"
 	"time"
 
 	"github.com/embermetrics/ember/internal/native"
+	"github.com/embermetrics/ember/internal/words"
 	"github.com/embermetrics/ember/metric"
 )
 
@@ -30,7 +30,8 @@ type publishedSeries struct {
 	seen    uint64 // the round in which it was published last
 	retired bool
 	head    []uint64
-	pages   [][]uint64
+	pages   [][]uint64 // of the head's epoch
+	spare   [][]uint64 // of earlier ones
 }
 
 // Publish makes families visible to other processes whose values do not live in cells,
@@ -96,16 +97,16 @@ func (d *Dir) publish(f *metric.Family, p *metric.Point, now uint64) {
 	if s != nil && s.seen == u.round {
 		return // one series twice: the first counts
 	}
-	words := d.pointWords(&def, p, now)
-	if words == nil {
+	point := d.pointWords(&def, p, now)
+	if point == nil {
 		return
 	}
 	if s == nil {
-		first := words
+		first := point
 		if def.Native {
 			first = nil // until native buckets are there too, there is nothing in it
 		}
-		added, ok := pf.writer.Series(values, len(words), first...)
+		added, ok := pf.writer.Series(values, len(point), first...)
 		if !ok {
 			return
 		}
@@ -115,19 +116,19 @@ func (d *Dir) publish(f *metric.Family, p *metric.Point, now uint64) {
 	s.seen = u.round
 	w := s.Words()
 	if !def.shards() {
-		for i, v := range words {
-			atomic.StoreUint64(&w[i], v)
+		for i, v := range point {
+			words.Store(&w[i], v)
 		}
 	} else {
-		// As a Block's shard that is taken and given back.
-		atomic.StoreUint64(&w[0], 1)
-		for i, v := range words[1:] {
-			atomic.StoreUint64(&w[i+1], v)
-		}
+		// As a Block's shard that is taken and given back, native buckets first.
+		words.Store(&w[0], 1)
 		if p.Native != nil {
 			d.publishNative(s, p.Native)
 		}
-		atomic.StoreUint64(&w[0], 0)
+		for i, v := range point[1:] {
+			words.Store(&w[i+1], v)
+		}
+		words.Store(&w[0], 0)
 	}
 	if s.retired {
 		s.retired = false
@@ -182,41 +183,38 @@ func (d *Dir) pointWords(def *Family, p *metric.Point, now uint64) []uint64 {
 }
 
 // publishNative writes native buckets, whose lock is held. If there is no place for some
-// of them, others see their values as beyond all buckets.
+// of them, others see their values as beyond all buckets. They take effect by one store, as
+// those of instruments do when the scale changes: a process that is killed meanwhile leaves
+// those of before.
 func (d *Dir) publishNative(s *publishedSeries, n *metric.Native) {
 	if s.head == nil {
 		if s.head = d.Attach(&s.Words()[0], KindNativeHead, NativeHeadWords); s.head == nil {
 			return
 		}
 	}
+	epoch := s.head[1] + 1
 	for i, v := range []uint64{uint64(n.Schema), math.Float64bits(n.ZeroThreshold), n.ZeroCount} {
-		atomic.StoreUint64(&s.head[2+i], v)
+		words.Store(&s.head[2+3*(epoch&1)+uint64(i)], v)
 	}
-	used := 0
+	before := s.pages
+	s.pages = nil
 	for sign, buckets := range [][]metric.NativeBucket{n.Positive, n.Negative} {
 		for from := 0; from < len(buckets); {
 			number := (buckets[from].Index - 1) >> 4
-			page := [NativePageWords]uint64{uint64(sign), 0, uint64(number)}
+			page := [NativePageWords]uint64{uint64(sign), epoch, uint64(number)}
 			for ; from < len(buckets) && (buckets[from].Index-1)>>4 == number; from++ {
 				page[3+(buckets[from].Index-1)&(native.PageLen-1)] = buckets[from].Count
 			}
-			if used == len(s.pages) {
-				w := d.Attach(&s.Words()[0], KindNativePage, NativePageWords, page[:]...)
-				if w == nil {
-					continue
-				}
-				s.pages = append(s.pages, w)
-			} else {
+			if last := len(s.spare) - 1; last >= 0 {
 				for i, v := range page {
-					atomic.StoreUint64(&s.pages[used][i], v)
+					words.Store(&s.spare[last][i], v)
 				}
+				s.pages, s.spare = append(s.pages, s.spare[last]), s.spare[:last]
+			} else if w := d.Attach(&s.Words()[0], KindNativePage, NativePageWords, page[:]...); w != nil {
+				s.pages = append(s.pages, w)
 			}
-			used++
 		}
 	}
-	for _, w := range s.pages[used:] {
-		for i := range w[3:] {
-			atomic.StoreUint64(&w[3+i], 0)
-		}
-	}
+	words.Store(&s.head[1], epoch)
+	s.spare = append(s.spare, before...)
 }

@@ -51,15 +51,15 @@ func used(t testing.TB, d *Dir) int {
 	return r.Len()
 }
 
-// What is published replaces what was, without making the file longer, and adds up with
-// what other processes publish.
+// What is published replaces what was, without making the file longer once native buckets
+// have two places, and adds up with what other processes publish.
 func TestPublish(t *testing.T) {
 	path := newPath(t)
 	a, b := openDir(t, path), openDir(t, path)
 	var records int
 	for n := 1; n < 20; n++ {
 		a.Publish(published(float64(n)))
-		if n == 1 {
+		if n <= 2 {
 			records = used(t, a)
 		}
 		require.Equal(t, records, used(t, a))
@@ -97,6 +97,7 @@ func TestPublishedSeriesGoAndCome(t *testing.T) {
 	path := newPath(t)
 	d := openDir(t, path)
 	all := published(5)
+	d.Publish(all)
 	d.Publish(all)
 	want := gathered(t, d)
 	require.Len(t, want, 10)

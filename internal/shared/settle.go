@@ -48,10 +48,9 @@ func (s *source) settle(t *table) {
 	for i := range s.series {
 		l := &s.series[i]
 		if !s.block(l) {
-			l.now, l.last = nil, nil
+			l.now = nil
 			continue
 		}
-		l.now, l.last = l.last, l.now
 		s.fit(l, &l.now)
 		for k := range l.now {
 			copy(l.now[k], s.raw(l, k))
@@ -64,7 +63,7 @@ func (s *source) settle(t *table) {
 	for i := range s.series {
 		l := &s.series[i]
 		if !s.block(l) {
-			l.now, l.last = nil, nil
+			l.now = nil
 			continue
 		}
 		if !s.same(l) {
@@ -171,12 +170,7 @@ func (s *source) settleSeries(t *table, l *link) {
 		before, after = after, before
 	}
 	for i := range done {
-		switch {
-		case done[i]:
-		case s.held(l, before, after, i) && len(l.last) > 0:
-			s.fit(l, &l.last)
-			s.take(l, l.last, i)
-		default:
+		if !done[i] {
 			s.take(l, after, i)
 		}
 	}
@@ -209,11 +203,6 @@ func (s *source) again(t *table, l *link, copies *[][]uint64) bool {
 // whole reports whether a shard is the same in two copies, and nobody had it.
 func (s *source) whole(l *link, before, after [][]uint64, shard int) bool {
 	return s.equal(l, before, after, shard) && !s.odd(l, after, shard)
-}
-
-// held reports whether a shard is the same in two copies, and somebody had it.
-func (s *source) held(l *link, before, after [][]uint64, shard int) bool {
-	return s.equal(l, before, after, shard) && s.odd(l, after, shard)
 }
 
 func (s *source) equal(l *link, before, after [][]uint64, shard int) bool {

@@ -57,8 +57,8 @@ type link struct {
 	leftOut  bool
 
 	// Of words that belong together, while their writer lives: what counts of a series
-	// and of what is attached to it, and what did the last time.
-	now, last [][]uint64
+	// and of what is attached to it.
+	now [][]uint64
 }
 
 func openSource(path string) (*source, error) {
