@@ -88,7 +88,7 @@ var behaviours = map[string]behaviour{
 		w.Write(nil)
 		w.WriteHeader(http.StatusInternalServerError)
 	}, status: "200"},
-	"a status of no class": {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(799) }, status: "799"},
+	"a status of no class":  {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(799) }, status: "799"},
 	"a status that is none": {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(99) }, status: "500"},
 	"early hints": {handler: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</style.css>; rel=preload")
@@ -570,4 +570,3 @@ func makeTestFile() (remove func()) {
 	}
 	return func() { os.RemoveAll(dir) }
 }
-

@@ -33,7 +33,7 @@ type Options struct {
 	// label "method". All others are "other".
 	Methods []string
 
-	// MaxRoutes is how many values the label "path" may have; those that come after that
+	// MaxRoutes is how many values the label "path" may have beside "unmatched"; those that come after that
 	// are "other". Zero means 1,000, negative no limit. With a ServeMux they are as many
 	// as it has patterns; it is there for hooks that return what they should not.
 	MaxRoutes int
@@ -87,10 +87,11 @@ type serverMetrics struct {
 // newServerMetrics registers what o describes in reg. It panics if there is something in
 // reg that contradicts it.
 func newServerMetrics(reg *ember.Registry, o *Options) *serverMetrics {
-	budgets := map[string]int{"path": defaultMaxRoutes}
+	// What is known counts too.
+	budgets := map[string]int{"path": defaultMaxRoutes + 1}
 	switch {
 	case o.MaxRoutes > 0:
-		budgets["path"] = o.MaxRoutes
+		budgets["path"] = o.MaxRoutes + 1
 	case o.MaxRoutes < 0:
 		budgets = nil
 	}

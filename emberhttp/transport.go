@@ -159,11 +159,14 @@ func (t *transport) host(r *http.Request) string {
 	return strings.ToLower(r.URL.Host) // returns the same if it is so already
 }
 
-// statusOfError returns what the label "status" has for a request that err ended.
+// statusOfError returns what the label "status" has for a request that err ended. A
+// deadline is looked at itself, since http.Client's Timeout ends requests in two ways at
+// once, one of which comes before the context is done.
 func statusOfError(ctx context.Context, err error) string {
-	if of := ctx.Err(); errors.Is(of, context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) || errors.Is(err, context.DeadlineExceeded) {
 		return timedOut
-	} else if of != nil || errors.Is(err, context.Canceled) {
+	}
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return canceled
 	}
 	if late, ok := errors.AsType[interface {
