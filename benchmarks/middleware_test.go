@@ -4,6 +4,7 @@ package benchmarks_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -17,42 +18,45 @@ import (
 	"github.com/embermetrics/ember/emberhttp"
 )
 
-// BenchmarkMiddleware serves a request to one of 32 routes of a ServeMux, with the requests,
-// their durations, both sizes and those in flight recorded by method, route and status:
-// emberhttp's one middleware, and the five of promhttp that it takes for the same. Each
-// gets the route where it can, and writes to a writer with the methods of that of HTTP/1.1.
-// impl=none is the mux and its handler alone; work=write writes 16 bytes.
+// BenchmarkMiddleware serves a request, with the requests, their durations, both sizes and
+// those in flight recorded, by method, route and status: emberhttp's one middleware, and the
+// five of promhttp that it takes for the same. Each gets the route where it can, and wraps a
+// writer with the methods of that of HTTP/1.1. The handler writes 16 bytes. routing=mux is by a
+// ServeMux of 32 routes, and a new request each time; with routing=none a handler says what
+// its route is, so that there is little but the middleware. impl=none is without any.
 func BenchmarkMiddleware(b *testing.B) {
-	for _, c := range []struct {
-		impl string
-		wrap func(http.Handler) http.Handler
-	}{
-		{"ember", emberMiddleware},
-		{"client_golang", clientMiddleware},
-		{"none", func(h http.Handler) http.Handler { return h }},
-	} {
-		b.Run("impl="+c.impl, func(b *testing.B) {
-			h := c.wrap(serviceMux())
-			serve := servingRequests(h)
-			serve()
-			b.ReportAllocs()
-			b.ResetTimer()
-			for range b.N {
-				serve()
+	for _, routing := range []string{"none", "mux"} {
+		for _, goroutines := range []int{1, 2} {
+			for _, c := range []struct {
+				impl string
+				wrap func(http.Handler) http.Handler
+			}{
+				{"ember", emberMiddleware},
+				{"client_golang", clientMiddleware},
+				{"none", func(h http.Handler) http.Handler { return h }},
+			} {
+				b.Run(fmt.Sprintf("routing=%s/goroutines=%d/impl=%s", routing, goroutines, c.impl), func(b *testing.B) {
+					h := c.wrap(routedService(routing))
+					fresh := routing == "mux"
+					servingRequests(h, fresh)()
+					b.ReportAllocs()
+					b.ResetTimer()
+					if goroutines == 1 {
+						serve := servingRequests(h, fresh)
+						for range b.N {
+							serve()
+						}
+						return
+					}
+					b.RunParallel(func(pb *testing.PB) {
+						serve := servingRequests(h, fresh)
+						for pb.Next() {
+							serve()
+						}
+					})
+				})
 			}
-		})
-		b.Run("goroutines=2/impl="+c.impl, func(b *testing.B) {
-			h := c.wrap(serviceMux())
-			servingRequests(h)()
-			b.ReportAllocs()
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				serve := servingRequests(h)
-				for pb.Next() {
-					serve()
-				}
-			})
-		})
+		}
 	}
 }
 
@@ -63,21 +67,32 @@ var middlewareRoutes = func() (routes []string) {
 	return routes
 }()
 
-func serviceMux() *http.ServeMux {
-	mux := http.NewServeMux()
+// routedService writes 16 bytes.
+func routedService(routing string) http.Handler {
 	body := []byte("sixteen bytes...")
+	if routing == "none" {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Pattern = "GET /api/v1/orders/{id}"
+			w.Write(body)
+		})
+	}
+	mux := http.NewServeMux()
 	for _, route := range middlewareRoutes {
 		mux.HandleFunc(route, func(w http.ResponseWriter, _ *http.Request) { w.Write(body) })
 	}
 	return mux
 }
 
-// servingRequests returns a function that serves the same request again and again.
-func servingRequests(h http.Handler) func() {
-	w := &bareWriter{header: make(http.Header)}
+// servingRequests returns a function that serves the same request again and again, or a
+// fresh copy of it.
+func servingRequests(h http.Handler, fresh bool) func() {
+	var w http.ResponseWriter = &bareWriter{header: make(http.Header)}
 	r := &http.Request{
 		Method: http.MethodGet, URL: &url.URL{Path: "/api/v1/orders/4711"}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"User-Agent": {"benchmark"}, "Accept": {"*/*"}}, Host: "localhost", Body: http.NoBody,
+	}
+	if !fresh {
+		return func() { h.ServeHTTP(w, r) }
 	}
 	return func() {
 		request := *r

@@ -58,8 +58,8 @@
 //
 // A handler's writer has the same optional methods as that of the server, or of what else is
 // around the middleware: those of http.Flusher, http.Hijacker, http.Pusher, io.ReaderFrom,
-// io.StringWriter, http.CloseNotifier and FlushError, no more and no fewer. A copy of a file still
-// reaches sendfile. http.ResponseController works.
+// io.StringWriter and http.CloseNotifier, no more and no fewer. FlushError comes with Flush. A copy of
+// a file still reaches sendfile. http.ResponseController works.
 //
 // The handler gets a copy of the request, whose context leads to what is recorded. What it
 // leaves in Pattern, Form, PostForm and MultipartForm is in the original afterwards. One thing

@@ -21,13 +21,15 @@ type face2 struct{ face0 }
 
 func (f *face2) Flush() { f.flush() }
 
+func (f *face2) FlushError() error { return f.flushError() }
+
 type face3 struct{ face2 }
 
 func (f *face3) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face4 struct{ face0 }
 
-func (f *face4) FlushError() error { return f.flushError() }
+func (f *face4) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
 
 type face5 struct{ face4 }
 
@@ -37,13 +39,15 @@ type face6 struct{ face4 }
 
 func (f *face6) Flush() { f.flush() }
 
+func (f *face6) FlushError() error { return f.flushError() }
+
 type face7 struct{ face6 }
 
 func (f *face7) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face8 struct{ face0 }
 
-func (f *face8) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
+func (f *face8) Push(target string, opts *http.PushOptions) error { return f.push(target, opts) }
 
 type face9 struct{ face8 }
 
@@ -53,13 +57,15 @@ type face10 struct{ face8 }
 
 func (f *face10) Flush() { f.flush() }
 
+func (f *face10) FlushError() error { return f.flushError() }
+
 type face11 struct{ face10 }
 
 func (f *face11) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face12 struct{ face8 }
 
-func (f *face12) FlushError() error { return f.flushError() }
+func (f *face12) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
 
 type face13 struct{ face12 }
 
@@ -69,13 +75,15 @@ type face14 struct{ face12 }
 
 func (f *face14) Flush() { f.flush() }
 
+func (f *face14) FlushError() error { return f.flushError() }
+
 type face15 struct{ face14 }
 
 func (f *face15) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face16 struct{ face0 }
 
-func (f *face16) Push(target string, opts *http.PushOptions) error { return f.push(target, opts) }
+func (f *face16) ReadFrom(src io.Reader) (int64, error) { return f.readFrom(src) }
 
 type face17 struct{ face16 }
 
@@ -85,13 +93,15 @@ type face18 struct{ face16 }
 
 func (f *face18) Flush() { f.flush() }
 
+func (f *face18) FlushError() error { return f.flushError() }
+
 type face19 struct{ face18 }
 
 func (f *face19) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face20 struct{ face16 }
 
-func (f *face20) FlushError() error { return f.flushError() }
+func (f *face20) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
 
 type face21 struct{ face20 }
 
@@ -101,13 +111,15 @@ type face22 struct{ face20 }
 
 func (f *face22) Flush() { f.flush() }
 
+func (f *face22) FlushError() error { return f.flushError() }
+
 type face23 struct{ face22 }
 
 func (f *face23) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face24 struct{ face16 }
 
-func (f *face24) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
+func (f *face24) Push(target string, opts *http.PushOptions) error { return f.push(target, opts) }
 
 type face25 struct{ face24 }
 
@@ -117,13 +129,15 @@ type face26 struct{ face24 }
 
 func (f *face26) Flush() { f.flush() }
 
+func (f *face26) FlushError() error { return f.flushError() }
+
 type face27 struct{ face26 }
 
 func (f *face27) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face28 struct{ face24 }
 
-func (f *face28) FlushError() error { return f.flushError() }
+func (f *face28) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
 
 type face29 struct{ face28 }
 
@@ -133,13 +147,15 @@ type face30 struct{ face28 }
 
 func (f *face30) Flush() { f.flush() }
 
+func (f *face30) FlushError() error { return f.flushError() }
+
 type face31 struct{ face30 }
 
 func (f *face31) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face32 struct{ face0 }
 
-func (f *face32) ReadFrom(src io.Reader) (int64, error) { return f.readFrom(src) }
+func (f *face32) WriteString(s string) (int, error) { return f.writeString(s) }
 
 type face33 struct{ face32 }
 
@@ -149,13 +165,15 @@ type face34 struct{ face32 }
 
 func (f *face34) Flush() { f.flush() }
 
+func (f *face34) FlushError() error { return f.flushError() }
+
 type face35 struct{ face34 }
 
 func (f *face35) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face36 struct{ face32 }
 
-func (f *face36) FlushError() error { return f.flushError() }
+func (f *face36) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
 
 type face37 struct{ face36 }
 
@@ -165,13 +183,15 @@ type face38 struct{ face36 }
 
 func (f *face38) Flush() { f.flush() }
 
+func (f *face38) FlushError() error { return f.flushError() }
+
 type face39 struct{ face38 }
 
 func (f *face39) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face40 struct{ face32 }
 
-func (f *face40) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
+func (f *face40) Push(target string, opts *http.PushOptions) error { return f.push(target, opts) }
 
 type face41 struct{ face40 }
 
@@ -181,13 +201,15 @@ type face42 struct{ face40 }
 
 func (f *face42) Flush() { f.flush() }
 
+func (f *face42) FlushError() error { return f.flushError() }
+
 type face43 struct{ face42 }
 
 func (f *face43) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face44 struct{ face40 }
 
-func (f *face44) FlushError() error { return f.flushError() }
+func (f *face44) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
 
 type face45 struct{ face44 }
 
@@ -197,13 +219,15 @@ type face46 struct{ face44 }
 
 func (f *face46) Flush() { f.flush() }
 
+func (f *face46) FlushError() error { return f.flushError() }
+
 type face47 struct{ face46 }
 
 func (f *face47) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face48 struct{ face32 }
 
-func (f *face48) Push(target string, opts *http.PushOptions) error { return f.push(target, opts) }
+func (f *face48) ReadFrom(src io.Reader) (int64, error) { return f.readFrom(src) }
 
 type face49 struct{ face48 }
 
@@ -213,13 +237,15 @@ type face50 struct{ face48 }
 
 func (f *face50) Flush() { f.flush() }
 
+func (f *face50) FlushError() error { return f.flushError() }
+
 type face51 struct{ face50 }
 
 func (f *face51) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face52 struct{ face48 }
 
-func (f *face52) FlushError() error { return f.flushError() }
+func (f *face52) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
 
 type face53 struct{ face52 }
 
@@ -229,13 +255,15 @@ type face54 struct{ face52 }
 
 func (f *face54) Flush() { f.flush() }
 
+func (f *face54) FlushError() error { return f.flushError() }
+
 type face55 struct{ face54 }
 
 func (f *face55) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face56 struct{ face48 }
 
-func (f *face56) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
+func (f *face56) Push(target string, opts *http.PushOptions) error { return f.push(target, opts) }
 
 type face57 struct{ face56 }
 
@@ -245,13 +273,15 @@ type face58 struct{ face56 }
 
 func (f *face58) Flush() { f.flush() }
 
+func (f *face58) FlushError() error { return f.flushError() }
+
 type face59 struct{ face58 }
 
 func (f *face59) CloseNotify() <-chan bool { return f.closeNotify() }
 
 type face60 struct{ face56 }
 
-func (f *face60) FlushError() error { return f.flushError() }
+func (f *face60) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
 
 type face61 struct{ face60 }
 
@@ -261,394 +291,206 @@ type face62 struct{ face60 }
 
 func (f *face62) Flush() { f.flush() }
 
+func (f *face62) FlushError() error { return f.flushError() }
+
 type face63 struct{ face62 }
 
 func (f *face63) CloseNotify() <-chan bool { return f.closeNotify() }
 
-type face64 struct{ face0 }
-
-func (f *face64) WriteString(s string) (int, error) { return f.writeString(s) }
-
-type face65 struct{ face64 }
-
-func (f *face65) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face66 struct{ face64 }
-
-func (f *face66) Flush() { f.flush() }
-
-type face67 struct{ face66 }
-
-func (f *face67) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face68 struct{ face64 }
-
-func (f *face68) FlushError() error { return f.flushError() }
-
-type face69 struct{ face68 }
-
-func (f *face69) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face70 struct{ face68 }
-
-func (f *face70) Flush() { f.flush() }
-
-type face71 struct{ face70 }
-
-func (f *face71) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face72 struct{ face64 }
-
-func (f *face72) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
-
-type face73 struct{ face72 }
-
-func (f *face73) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face74 struct{ face72 }
-
-func (f *face74) Flush() { f.flush() }
-
-type face75 struct{ face74 }
-
-func (f *face75) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face76 struct{ face72 }
-
-func (f *face76) FlushError() error { return f.flushError() }
-
-type face77 struct{ face76 }
-
-func (f *face77) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face78 struct{ face76 }
-
-func (f *face78) Flush() { f.flush() }
-
-type face79 struct{ face78 }
-
-func (f *face79) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face80 struct{ face64 }
-
-func (f *face80) Push(target string, opts *http.PushOptions) error { return f.push(target, opts) }
-
-type face81 struct{ face80 }
-
-func (f *face81) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face82 struct{ face80 }
-
-func (f *face82) Flush() { f.flush() }
-
-type face83 struct{ face82 }
-
-func (f *face83) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face84 struct{ face80 }
-
-func (f *face84) FlushError() error { return f.flushError() }
-
-type face85 struct{ face84 }
-
-func (f *face85) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face86 struct{ face84 }
-
-func (f *face86) Flush() { f.flush() }
-
-type face87 struct{ face86 }
-
-func (f *face87) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face88 struct{ face80 }
-
-func (f *face88) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
-
-type face89 struct{ face88 }
-
-func (f *face89) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face90 struct{ face88 }
-
-func (f *face90) Flush() { f.flush() }
-
-type face91 struct{ face90 }
-
-func (f *face91) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face92 struct{ face88 }
-
-func (f *face92) FlushError() error { return f.flushError() }
-
-type face93 struct{ face92 }
-
-func (f *face93) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face94 struct{ face92 }
-
-func (f *face94) Flush() { f.flush() }
-
-type face95 struct{ face94 }
-
-func (f *face95) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face96 struct{ face64 }
-
-func (f *face96) ReadFrom(src io.Reader) (int64, error) { return f.readFrom(src) }
-
-type face97 struct{ face96 }
-
-func (f *face97) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face98 struct{ face96 }
-
-func (f *face98) Flush() { f.flush() }
-
-type face99 struct{ face98 }
-
-func (f *face99) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face100 struct{ face96 }
-
-func (f *face100) FlushError() error { return f.flushError() }
-
-type face101 struct{ face100 }
-
-func (f *face101) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face102 struct{ face100 }
-
-func (f *face102) Flush() { f.flush() }
-
-type face103 struct{ face102 }
-
-func (f *face103) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face104 struct{ face96 }
-
-func (f *face104) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
-
-type face105 struct{ face104 }
-
-func (f *face105) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face106 struct{ face104 }
-
-func (f *face106) Flush() { f.flush() }
-
-type face107 struct{ face106 }
-
-func (f *face107) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face108 struct{ face104 }
-
-func (f *face108) FlushError() error { return f.flushError() }
-
-type face109 struct{ face108 }
-
-func (f *face109) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face110 struct{ face108 }
-
-func (f *face110) Flush() { f.flush() }
-
-type face111 struct{ face110 }
-
-func (f *face111) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face112 struct{ face96 }
-
-func (f *face112) Push(target string, opts *http.PushOptions) error { return f.push(target, opts) }
-
-type face113 struct{ face112 }
-
-func (f *face113) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face114 struct{ face112 }
-
-func (f *face114) Flush() { f.flush() }
-
-type face115 struct{ face114 }
-
-func (f *face115) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face116 struct{ face112 }
-
-func (f *face116) FlushError() error { return f.flushError() }
-
-type face117 struct{ face116 }
-
-func (f *face117) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face118 struct{ face116 }
-
-func (f *face118) Flush() { f.flush() }
-
-type face119 struct{ face118 }
-
-func (f *face119) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face120 struct{ face112 }
-
-func (f *face120) Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }
-
-type face121 struct{ face120 }
-
-func (f *face121) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face122 struct{ face120 }
-
-func (f *face122) Flush() { f.flush() }
-
-type face123 struct{ face122 }
-
-func (f *face123) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face124 struct{ face120 }
-
-func (f *face124) FlushError() error { return f.flushError() }
-
-type face125 struct{ face124 }
-
-func (f *face125) CloseNotify() <-chan bool { return f.closeNotify() }
-
-type face126 struct{ face124 }
-
-func (f *face126) Flush() { f.flush() }
-
-type face127 struct{ face126 }
-
-func (f *face127) CloseNotify() <-chan bool { return f.closeNotify() }
-
 // newFace makes the face of a number, and returns it with the recorder in it.
-var newFace = [faces]func() (http.ResponseWriter, *recorder){
-	func() (http.ResponseWriter, *recorder) { f := new(face0); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face1); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face2); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face3); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face4); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face5); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face6); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face7); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face8); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face9); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face10); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face11); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face12); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face13); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face14); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face15); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face16); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face17); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face18); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face19); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face20); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face21); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face22); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face23); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face24); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face25); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face26); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face27); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face28); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face29); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face30); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face31); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face32); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face33); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face34); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face35); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face36); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face37); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face38); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face39); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face40); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face41); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face42); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face43); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face44); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face45); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face46); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face47); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face48); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face49); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face50); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face51); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face52); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face53); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face54); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face55); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face56); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face57); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face58); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face59); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face60); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face61); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face62); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face63); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face64); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face65); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face66); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face67); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face68); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face69); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face70); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face71); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face72); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face73); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face74); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face75); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face76); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face77); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face78); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face79); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face80); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face81); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face82); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face83); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face84); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face85); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face86); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face87); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face88); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face89); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face90); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face91); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face92); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face93); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face94); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face95); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face96); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face97); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face98); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face99); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face100); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face101); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face102); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face103); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face104); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face105); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face106); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face107); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face108); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face109); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face110); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face111); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face112); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face113); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face114); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face115); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face116); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face117); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face118); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face119); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face120); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face121); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face122); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face123); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face124); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face125); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face126); return f, &f.recorder },
-	func() (http.ResponseWriter, *recorder) { f := new(face127); return f, &f.recorder },
+func newFace(number int) (http.ResponseWriter, *recorder) {
+	switch number {
+	case 0:
+		f := new(face0)
+		return f, &f.recorder
+	case 1:
+		f := new(face1)
+		return f, &f.recorder
+	case 2:
+		f := new(face2)
+		return f, &f.recorder
+	case 3:
+		f := new(face3)
+		return f, &f.recorder
+	case 4:
+		f := new(face4)
+		return f, &f.recorder
+	case 5:
+		f := new(face5)
+		return f, &f.recorder
+	case 6:
+		f := new(face6)
+		return f, &f.recorder
+	case 7:
+		f := new(face7)
+		return f, &f.recorder
+	case 8:
+		f := new(face8)
+		return f, &f.recorder
+	case 9:
+		f := new(face9)
+		return f, &f.recorder
+	case 10:
+		f := new(face10)
+		return f, &f.recorder
+	case 11:
+		f := new(face11)
+		return f, &f.recorder
+	case 12:
+		f := new(face12)
+		return f, &f.recorder
+	case 13:
+		f := new(face13)
+		return f, &f.recorder
+	case 14:
+		f := new(face14)
+		return f, &f.recorder
+	case 15:
+		f := new(face15)
+		return f, &f.recorder
+	case 16:
+		f := new(face16)
+		return f, &f.recorder
+	case 17:
+		f := new(face17)
+		return f, &f.recorder
+	case 18:
+		f := new(face18)
+		return f, &f.recorder
+	case 19:
+		f := new(face19)
+		return f, &f.recorder
+	case 20:
+		f := new(face20)
+		return f, &f.recorder
+	case 21:
+		f := new(face21)
+		return f, &f.recorder
+	case 22:
+		f := new(face22)
+		return f, &f.recorder
+	case 23:
+		f := new(face23)
+		return f, &f.recorder
+	case 24:
+		f := new(face24)
+		return f, &f.recorder
+	case 25:
+		f := new(face25)
+		return f, &f.recorder
+	case 26:
+		f := new(face26)
+		return f, &f.recorder
+	case 27:
+		f := new(face27)
+		return f, &f.recorder
+	case 28:
+		f := new(face28)
+		return f, &f.recorder
+	case 29:
+		f := new(face29)
+		return f, &f.recorder
+	case 30:
+		f := new(face30)
+		return f, &f.recorder
+	case 31:
+		f := new(face31)
+		return f, &f.recorder
+	case 32:
+		f := new(face32)
+		return f, &f.recorder
+	case 33:
+		f := new(face33)
+		return f, &f.recorder
+	case 34:
+		f := new(face34)
+		return f, &f.recorder
+	case 35:
+		f := new(face35)
+		return f, &f.recorder
+	case 36:
+		f := new(face36)
+		return f, &f.recorder
+	case 37:
+		f := new(face37)
+		return f, &f.recorder
+	case 38:
+		f := new(face38)
+		return f, &f.recorder
+	case 39:
+		f := new(face39)
+		return f, &f.recorder
+	case 40:
+		f := new(face40)
+		return f, &f.recorder
+	case 41:
+		f := new(face41)
+		return f, &f.recorder
+	case 42:
+		f := new(face42)
+		return f, &f.recorder
+	case 43:
+		f := new(face43)
+		return f, &f.recorder
+	case 44:
+		f := new(face44)
+		return f, &f.recorder
+	case 45:
+		f := new(face45)
+		return f, &f.recorder
+	case 46:
+		f := new(face46)
+		return f, &f.recorder
+	case 47:
+		f := new(face47)
+		return f, &f.recorder
+	case 48:
+		f := new(face48)
+		return f, &f.recorder
+	case 49:
+		f := new(face49)
+		return f, &f.recorder
+	case 50:
+		f := new(face50)
+		return f, &f.recorder
+	case 51:
+		f := new(face51)
+		return f, &f.recorder
+	case 52:
+		f := new(face52)
+		return f, &f.recorder
+	case 53:
+		f := new(face53)
+		return f, &f.recorder
+	case 54:
+		f := new(face54)
+		return f, &f.recorder
+	case 55:
+		f := new(face55)
+		return f, &f.recorder
+	case 56:
+		f := new(face56)
+		return f, &f.recorder
+	case 57:
+		f := new(face57)
+		return f, &f.recorder
+	case 58:
+		f := new(face58)
+		return f, &f.recorder
+	case 59:
+		f := new(face59)
+		return f, &f.recorder
+	case 60:
+		f := new(face60)
+		return f, &f.recorder
+	case 61:
+		f := new(face61)
+		return f, &f.recorder
+	case 62:
+		f := new(face62)
+		return f, &f.recorder
+	default: // all of them
+		f := new(face63)
+		return f, &f.recorder
+	}
 }

@@ -39,7 +39,7 @@ type middleware struct {
 
 // ServeHTTP implements http.Handler.
 func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	face, rec := newFace[faceOf(w)]()
+	face, rec := newFace(faceOf(w))
 	rec.open(m, w, r)
 	m.inFlight.Inc()
 	defer rec.close()

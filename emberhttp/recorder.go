@@ -16,6 +16,7 @@ import (
 // the face that fits the writer which it wraps. It is not used again for another request,
 // since handlers leave goroutines behind that still have it.
 type recorder struct {
+	notes    notes // first; see leadsTo
 	w        http.ResponseWriter
 	m        *middleware
 	outer    *http.Request // as it came
@@ -23,8 +24,7 @@ type recorder struct {
 	size     int64         // bytes of the response's body
 	status   int32         // that was sent; 0: none
 	hijacked bool
-	returned bool // the handler did
-	notes    notes
+	returned bool          // the handler did
 	body     *countingBody // of inner, if nobody said how long it is; otherwise nil
 	carrier  carrier       // the context of inner
 	inner    http.Request  // as the handler gets it
@@ -32,9 +32,6 @@ type recorder struct {
 
 // epoch is what times are counted from: a number is shorter than a time.Time.
 var epoch = time.Now()
-
-// of says whose notes are those of this writer.
-func (r *recorder) of() *notes { return &r.notes }
 
 // Header implements http.ResponseWriter.
 func (r *recorder) Header() http.Header { return r.w.Header() }
@@ -76,13 +73,15 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.w }
 
 func (r *recorder) closeNotify() <-chan bool { return r.w.(closeNotifier).CloseNotify() }
 
-func (r *recorder) flush() {
-	r.w.(http.Flusher).Flush()
-	r.wrote(0)
-}
+func (r *recorder) flush() { _ = r.flushError() }
 
-func (r *recorder) flushError() error {
-	err := r.w.(flushErrorer).FlushError()
+// flushError is what http.ResponseController prefers, and does the same as it would.
+func (r *recorder) flushError() (err error) {
+	if w, ok := r.w.(interface{ FlushError() error }); ok {
+		err = w.FlushError()
+	} else {
+		r.w.(http.Flusher).Flush()
+	}
 	r.wrote(0)
 	return err
 }
@@ -116,15 +115,11 @@ func (r *recorder) writeString(s string) (int, error) {
 // closeNotifier is http.CloseNotifier, which is deprecated but still there.
 type closeNotifier interface{ CloseNotify() <-chan bool }
 
-// flushErrorer is what http.ResponseController prefers to http.Flusher.
-type flushErrorer interface{ FlushError() error }
-
 // What a writer may have beside the methods of http.ResponseWriter: bits of the number of
 // the face that has the same. The generator of faces.go knows them too.
 const (
 	hasCloseNotify = 1 << iota
-	hasFlush
-	hasFlushError
+	hasFlush       // and FlushError
 	hasHijack
 	hasPush
 	hasReadFrom
@@ -139,9 +134,6 @@ func faceOf(w http.ResponseWriter) (face int) {
 	}
 	if _, ok := w.(http.Flusher); ok {
 		face |= hasFlush
-	}
-	if _, ok := w.(flushErrorer); ok {
-		face |= hasFlushError
 	}
 	if _, ok := w.(http.Hijacker); ok {
 		face |= hasHijack

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"path"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,24 +148,21 @@ func (n *notes) notePattern(r *http.Request, pattern string, final bool) {
 	}
 }
 
-// leadsTo reports whether w is the writer whose notes these are, or unwraps to it.
+// leadsTo reports whether w is the writer of the recorder whose notes these are, or unwraps
+// to it.
 func leadsTo(w http.ResponseWriter, n *notes) bool {
 	for {
-		switch t := w.(type) {
-		case interface{ of() *notes }:
-			if t.of() == n {
-				return true
-			}
-			w = t.(unwrapper).Unwrap()
-		case unwrapper:
-			w = t.Unwrap()
-		default:
+		// Every face begins with its recorder, and a recorder with its notes.
+		if v := reflect.ValueOf(w); v.Kind() == reflect.Pointer && v.Pointer() == reflect.ValueOf(n).Pointer() {
+			return true
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
 			return false
 		}
+		w = u.Unwrap()
 	}
 }
-
-type unwrapper interface{ Unwrap() http.ResponseWriter }
 
 // routeOf returns what a ServeMux's pattern says of paths, which is without method and
 // host; or "" if r matched none.

@@ -14,8 +14,7 @@ import (
 // methods are in the order of the bits.
 var methods = []string{
 	"CloseNotify() <-chan bool { return f.closeNotify() }",
-	"Flush() { f.flush() }",
-	"FlushError() error { return f.flushError() }",
+	"Flush() { f.flush() }\n\nfunc (f *face%[1]d) FlushError() error { return f.flushError() }",
 	"Hijack() (net.Conn, *bufio.ReadWriter, error) { return f.hijack() }",
 	"Push(target string, opts *http.PushOptions) error { return f.push(target, opts) }",
 	"ReadFrom(src io.Reader) (int64, error) { return f.readFrom(src) }",
@@ -43,13 +42,18 @@ type face0 struct{ recorder }
 `)
 	for i := 1; i < 1<<len(methods); i++ {
 		first := bits.TrailingZeros(uint(i))
-		fmt.Fprintf(&b, "\ntype face%d struct{ face%d }\n\nfunc (f *face%d) %s\n", i, i&(i-1), i, methods[first])
+		fmt.Fprintf(&b, "\ntype face%[1]d struct{ face%[2]d }\n\nfunc (f *face%[1]d) "+methods[first]+"\n", i, i&(i-1))
 	}
 	b.WriteString("\n// newFace makes the face of a number, and returns it with the recorder in it.\n")
-	b.WriteString("var newFace = [faces]func() (http.ResponseWriter, *recorder){\n")
+	b.WriteString("func newFace(number int) (http.ResponseWriter, *recorder) {\n\tswitch number {\n")
 	for i := range 1 << len(methods) {
-		fmt.Fprintf(&b, "\tfunc() (http.ResponseWriter, *recorder) { f := new(face%d); return f, &f.recorder },\n", i)
+		if i+1 < 1<<len(methods) {
+			fmt.Fprintf(&b, "\tcase %d:\n", i)
+		} else {
+			b.WriteString("\tdefault: // all of them\n")
+		}
+		fmt.Fprintf(&b, "\t\tf := new(face%d)\n\t\treturn f, &f.recorder\n", i)
 	}
-	b.WriteString("}\n")
+	b.WriteString("\t}\n}\n")
 	return b.String()
 }
