@@ -46,10 +46,11 @@ type behaviour struct {
 	noOut   bool    // in HTTP/1.1 the connection is hijacked, and has no response size
 }
 
-// request is what a client has to send, and exchange what it saw.
+// request is what a client has to send, and where it writes what it saw.
 type request struct {
 	*http.Request
-	saw *exchange
+	saw     *exchange
+	reached <-chan struct{} // closed when the handler is called
 }
 
 // exchange is all that a client sees of a response.
@@ -263,14 +264,14 @@ var behaviours = map[string]behaviour{
 	}, status: "202", noOut: true, out2: 6},
 	"the client goes before the header": {
 		handler: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		client:  leave, status: "499",
+		client:  leaveBefore, status: "499",
 	},
 	"the client goes after the header": {
 		handler: func(w http.ResponseWriter, r *http.Request) {
 			http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		},
-		client: leave, status: "200",
+		client: leaveAfter, status: "200",
 	},
 	"the client goes, the handler aborts": {
 		handler: func(w http.ResponseWriter, r *http.Request) {
@@ -278,7 +279,7 @@ var behaviours = map[string]behaviour{
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler)
 		},
-		client: leave, status: "499",
+		client: leaveAfter, status: "499",
 	},
 	"a handler that is given up on": {
 		handler: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -347,9 +348,10 @@ func (b behaviour) serve(t *testing.T, major int, middleware func(http.Handler) 
 		h = b.around(h)
 	}
 	h = middleware(h)
-	done := make(chan struct{})
+	reached, done := make(chan struct{}), make(chan struct{})
 	var outer *http.Request
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(reached)
 		defer close(done)
 		outer = r
 		h.ServeHTTP(w, r)
@@ -378,9 +380,9 @@ func (b behaviour) serve(t *testing.T, major int, middleware func(http.Handler) 
 		b.request(r)
 	}
 	if b.client == nil {
-		read(client, request{r, saw})
+		read(client, request{r, saw, reached})
 	} else {
-		b.client(t, client, request{r, saw})
+		b.client(t, client, request{r, saw, reached})
 	}
 	address := strings.TrimPrefix(strings.TrimPrefix(server.URL, "https://"), "http://")
 	saw.Err = strings.ReplaceAll(saw.Err, address, "server")
@@ -420,21 +422,29 @@ func (x *exchange) take(response *http.Response) {
 	x.Status, x.Header, x.Length = response.Status, response.Header, response.ContentLength
 }
 
-// leave sends a request, and goes before its response is whole.
-func leave(t *testing.T, client *http.Client, r request) {
+// leaveBefore sends a request, and goes once the handler has it.
+func leaveBefore(t *testing.T, client *http.Client, r request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	timer := time.AfterFunc(50*time.Millisecond, cancel)
-	defer timer.Stop()
+	go func() {
+		<-r.reached
+		cancel()
+	}()
+	_, err := client.Do(r.Request.WithContext(ctx))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// leaveAfter sends a request, and goes once the header of the response is there.
+func leaveAfter(t *testing.T, client *http.Client, r request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
 	response, err := client.Do(r.Request.WithContext(ctx))
-	if err != nil {
-		r.saw.Err = err.Error()
-		return
-	}
+	require.NoError(t, err)
 	defer response.Body.Close()
 	r.saw.take(response)
+	cancel()
 	_, err = io.ReadAll(response.Body)
-	require.Error(t, err)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // upgrade answers a line of a protocol of its own.
