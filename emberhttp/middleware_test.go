@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -380,4 +381,41 @@ func TestMaxBytesReaderKeepsTheConnection(t *testing.T) {
 		require.Equal(t, closed, response.Close)
 		server.Close()
 	}
+}
+
+// Trailers that nobody announced are in the request all the same, which HTTP/1 alone has.
+func TestTrailersThatNobodyAnnounced(t *testing.T) {
+	for name, middleware := range map[string]func(http.Handler) http.Handler{
+		"without": func(h http.Handler) http.Handler { return h },
+		"with":    emberhttp.Middleware(ember.NewRegistry(), emberhttp.Options{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				fmt.Fprint(w, r.Trailer)
+			})))
+			defer server.Close()
+			c, err := net.Dial("tcp", server.Listener.Addr().String())
+			require.NoError(t, err)
+			defer c.Close()
+			io.WriteString(c, "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n")
+			b, err := io.ReadAll(c)
+			require.NoError(t, err)
+			require.Contains(t, string(b), "\r\n\r\nmap[X-Sum:[7]]")
+		})
+	}
+}
+
+func TestMethods(t *testing.T) {
+	reg := ember.NewRegistry()
+	h := emberhttp.Middleware(reg, emberhttp.Options{MaxRoutes: -1})(http.HandlerFunc(ok))
+	var want []string
+	for _, method := range []string{"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"} {
+		h.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: method})
+		want = append(want, `{method="`+method+`",path="unmatched",status="200"} 1`)
+	}
+	for _, method := range []string{"get", "PROPFIND", "\xff"} {
+		h.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: method})
+	}
+	require.Equal(t, append(want, `{method="other",path="unmatched",status="200"} 3`), totals(t, reg))
 }

@@ -89,13 +89,13 @@ type serverMetrics struct {
 func newServerMetrics(reg *ember.Registry, o *Options) *serverMetrics {
 	// What is known counts too.
 	budgets := map[string]int{"path": defaultMaxRoutes + 1}
+	known := map[string][]string{"path": {unmatched}}
 	switch {
 	case o.MaxRoutes > 0:
 		budgets["path"] = o.MaxRoutes + 1
 	case o.MaxRoutes < 0:
-		budgets = nil
+		budgets, known = nil, nil
 	}
-	known := map[string][]string{"path": {unmatched}}
 	labels := []string{"method", "path", "status"}
 	if o.Outcome != nil {
 		labels = append(labels, "outcome")

@@ -228,6 +228,16 @@ func TestTransportOfNext(t *testing.T) {
 			`requests_total{method="GET",host="other",status="200"} 8`,
 		})
 	})
+	t.Run("no limit of hosts", func(t *testing.T) {
+		reg := ember.NewRegistry()
+		rt := emberhttp.Transport(reg, emberhttp.TransportOptions{MaxHosts: -1}, roundTripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200}, nil
+		}))
+		for i := range 200 {
+			rt.RoundTrip(httptest.NewRequest("GET", fmt.Sprintf("http://h%d/", i), nil))
+		}
+		require.Len(t, clientSamples(t, reg), 201)
+	})
 	t.Run("exemplars", func(t *testing.T) {
 		reg := ember.NewRegistry(ember.WithExemplarSource(func(context.Context) ember.Labels { return ember.Labels{"trace_id": "7"} }))
 		rt := emberhttp.Transport(reg, emberhttp.TransportOptions{}, roundTripper(func(*http.Request) (*http.Response, error) {
