@@ -1,5 +1,5 @@
 # Everything that CI runs is `make check`. Each module has its own go.mod.
-MODULES := . benchmarks
+MODULES := . benchmarks examples/routers examples/gin examples/echo examples/fiber
 # Its judges require modules that cannot all be resolved, so it cannot be tidied.
 JUDGES := conformance
 
