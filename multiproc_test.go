@@ -3,6 +3,8 @@
 package ember_test
 
 import (
+	"context"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -452,3 +454,45 @@ func TestMultiprocRuntime(t *testing.T) {
 	require.LessOrEqual(t, values["go_memstats_last_gc_time_seconds"], float64(time.Now().Unix()+1))
 	require.Greater(t, values["go_goroutines"], 2.0*float64(runtime.NumGoroutine())-10, "which are added up")
 }
+
+// registering is a log handler that counts what is logged in a vector that it registers
+// when it is first needed.
+type registering struct {
+	slog.Handler
+	reg  *ember.Registry
+	done chan struct{}
+}
+
+func (h *registering) Handle(context.Context, slog.Record) error {
+	h.reg.NewCounterVec(ember.CounterOpts{Name: "log_lines_total"}, "level").With("error").Inc()
+	close(h.done)
+	return nil
+}
+
+// Whoever writes logs may use the registry, also to say that there is no place.
+func TestMultiprocLogsWithoutPlace(t *testing.T) {
+	h := &registering{Handler: slog.DiscardHandler, done: make(chan struct{})}
+	path := dirForProcesses(t)
+	reg, _ := newProcess(t, path, multiproc.WithMaxBytes(1<<16), multiproc.WithLogger(slog.New(errorsOnly{h})))
+	h.reg = reg
+	v := ember.NewCounterVec(ember.CounterOpts{Name: "c_total"}, "l")
+	for i := range 2000 {
+		v.With(strconv.Itoa(i)).Inc()
+	}
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		reg.MustRegister(v)
+		<-h.done
+	}()
+	select {
+	case <-finished:
+	case <-time.After(10 * time.Second):
+		t.Fatal("what is logged waits for what logs it")
+	}
+}
+
+// errorsOnly passes on errors alone.
+type errorsOnly struct{ slog.Handler }
+
+func (l errorsOnly) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }

@@ -105,7 +105,8 @@ func (d *Dir) sayFull(err error) {
 	if errors.As(err, &e) {
 		advice = "raise the limit of " + e.What
 	}
-	d.log().Error("ember: no place for series that other processes can see", "dir", d.path, "error", err, "advice", advice)
+	// Not here, where locks may be held that whoever writes the log needs.
+	go d.log().Error("ember: no place for series that other processes can see", "dir", d.path, "error", err, "advice", advice)
 }
 
 // Attach adds a record that belongs to the series whose first word is given: stripes,
