@@ -19,6 +19,8 @@ var promises = slices.Concat(
 		// One atomic addition is all that a counter can be.
 		{row: row{"sec/op", "CounterInc/work=0/goroutines=1"}, than: subject{impl: "atomic"}, most: 1.10},
 		faster("Create", "client_golang", 2.5),
+		// All metrics of a request, against promhttp's wrappers.
+		faster("Middleware/routing=none/goroutines=1", "client_golang", 5),
 		// Many series cost what few do.
 		{
 			row:  row{"sec/op", "WithFresh/series=100000/work=0/goroutines=1"},
