@@ -49,8 +49,8 @@
 // The label reason tells apart what should not wake the same person:
 //
 //   - bad_connection: driver.ErrBadConn. Nothing was executed, and database/sql tries
-//     again, twice with a connection from its pool and then with a new one. The caller sees
-//     an error only if all of them fail.
+//     again, up to twice, at last with a new connection. The caller sees an error only if
+//     that fails too.
 //   - canceled and timeout: the context ended, as the error or the context itself says;
 //     drivers often return the database's word for it. One that ends while a
 //     transaction is committed or rolled back is that in which it began.
@@ -69,10 +69,10 @@
 // without the wrapper, and wants the same calls in the driver and the same results.
 //
 // Where a method's presence alone has a meaning to database/sql (ExecContext,
-// QueryContext, ResetSession, IsValid, ColumnConverter, a connector's Close), the wrapper has it if the
-// driver does. The others are always there, and do for a driver without them exactly what
-// database/sql does. The one call that a driver would not see otherwise is that of
-// driver.Result's RowsAffected, unless Options.NoRowsAffected says so.
+// QueryContext, ResetSession, IsValid, ColumnConverter, a connector's Close), the wrapper
+// has it if the driver does. The others are always there, and do for a driver without them
+// exactly what database/sql does. The one call that a driver would not see otherwise is
+// that of driver.Result's RowsAffected, unless Options.NoRowsAffected says so.
 //
 // (*sql.Conn).Raw hands out the wrapper's connection; [Unwrap] makes it the driver's own.
 // A function of a driver's that calls Raw itself and wants its own type there, such as

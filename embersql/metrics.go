@@ -46,7 +46,7 @@ const (
 // How many names of statements and reasons of errors are told apart.
 const (
 	maxQueries = 100
-	maxReasons = 30 // beside those above
+	maxReasons = 30 + 4 // those of the hook and those above
 )
 
 // defaultBuckets are finer than those of a service: a statement found in memory takes

@@ -5,7 +5,7 @@ package embersql
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"fmt"
 
 	"github.com/embermetrics/ember"
 	"github.com/embermetrics/ember/metric"
@@ -66,7 +66,7 @@ func NewStats(db *sql.DB, name string) *Stats {
 // makes place.
 func RegisterStats(reg *ember.Registry, db *sql.DB, name string) error {
 	if db == nil {
-		return errors.New("ember: statistics of a nil database " + name)
+		return fmt.Errorf("ember: statistics of database %q: it is nil", name)
 	}
 	if reg == nil {
 		reg = ember.Default()

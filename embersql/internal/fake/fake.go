@@ -17,6 +17,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
 )
 
 // World is what a fake driver's connections share: a record of all calls, and what is
@@ -33,6 +34,7 @@ import (
 //	invalid   the connection is not valid any more
 //	lost      the session cannot be reset: ErrBadConn
 //	stuck     nor can it here, with ErrFail
+//	slow      it takes 20 ms
 type World struct {
 	mu     sync.Mutex
 	log    []string
@@ -68,9 +70,10 @@ func (w *World) Calls() []string {
 func (w *World) outcome(query string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case strings.Contains(query, "cancel") && w.cancel != nil:
+	if strings.Contains(query, "cancel") && w.cancel != nil {
 		w.cancel()
+	}
+	switch {
 	case strings.Contains(query, "fail"):
 		return ErrFail
 	case strings.Contains(query, "bad") && w.bad > 0:
@@ -147,6 +150,8 @@ func (c *fakeConn) hear(query string) {
 		c.reset = driver.ErrBadConn
 	case strings.Contains(query, "stuck"):
 		c.reset = ErrFail
+	case strings.Contains(query, "slow"):
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
