@@ -312,6 +312,7 @@ func TestRowsAffected(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, tc.result, res)
 			require.Equal(t, tc.want, lines(t, reg, "affected"))
+			require.Empty(t, lines(t, reg, "^ember_")) // nothing that a counter refuses
 		})
 	}
 	t.Run("not asked", func(t *testing.T) {
@@ -532,6 +533,20 @@ func connect(t testing.TB, reg *ember.Registry, c driver.Connector, opts embersq
 	conn, err := embersql.WrapConnector(reg, c, opts).Connect(t.Context())
 	require.NoError(t, err)
 	return conn
+}
+
+// TestRowsClosedTwice wants rows counted once by whoever closes them twice.
+func TestRowsClosedTwice(t *testing.T) {
+	reg := ember.NewRegistry()
+	c := connect(t, reg, quietConnector{&quiet{}}, embersql.Options{})
+	r, err := c.(driver.QueryerContext).QueryContext(t.Context(), "", nil)
+	require.NoError(t, err)
+	for range 3 {
+		require.NoError(t, r.Next(nil))
+	}
+	require.NoError(t, r.Close())
+	require.NoError(t, r.Close())
+	require.Equal(t, []string{`sql_rows_returned_total{db="default"} 3`}, lines(t, reg, "returned"))
 }
 
 // TestNothingStaysNothing wants what a driver leaves out to be left out.
