@@ -1,5 +1,7 @@
 # Everything that CI runs is `make check`. Each module has its own go.mod.
 MODULES := . benchmarks examples/routers examples/gin examples/echo examples/fiber
+# Its dependencies, a whole database among them, take minutes to build with the race detector.
+REAL := integration
 # Its judges require modules that cannot all be resolved, so it cannot be tidied.
 JUDGES := conformance
 
@@ -7,19 +9,19 @@ GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: check format vet test budgets benchonce storm conformance fuzz bench bench-check bench-document bench-multiproc bench-multiproc-document documents vuln
+.PHONY: check format vet test budgets benchonce storm conformance integration fuzz bench bench-check bench-document bench-multiproc bench-multiproc-document documents vuln
 
 ## check: what must hold before a change lands
-check: format vet test budgets benchonce conformance vuln
+check: format vet test budgets benchonce conformance integration vuln
 
 ## format: no file that gofumpt would change, no go.mod that go mod tidy would
 format:
 	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
-	@set -e; for m in $(MODULES); do (cd $$m && go mod tidy -diff); done
+	@set -e; for m in $(MODULES) $(REAL); do (cd $$m && go mod tidy -diff); done
 
 ## vet: go vet and staticcheck, on 64 and 32 bits, and on the other systems
 vet:
-	@set -e; for m in $(MODULES) $(JUDGES); do (cd $$m && go vet ./... && $(STATICCHECK) ./...); done
+	@set -e; for m in $(MODULES) $(REAL) $(JUDGES); do (cd $$m && go vet ./... && $(STATICCHECK) ./...); done
 	GOARCH=386 go vet ./...
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
@@ -49,6 +51,10 @@ storm:
 ## conformance: what is written, judged by parsers and a server that were not written here
 conformance:
 	cd conformance && go test -shuffle=on ./...
+
+## integration: real databases and caches, which the tests start and stop
+integration:
+	cd $(REAL) && go test -shuffle=on ./...
 
 ## fuzz: each fuzz target for FUZZTIME
 FUZZTIME ?= 60s

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package embersql_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/embermetrics/ember"
+	"github.com/embermetrics/ember/embersql"
+	"github.com/embermetrics/ember/embersql/internal/fake"
+)
+
+// closingDriver is a driver whose connectors can be closed.
+type closingDriver struct{ fake.ContextDriver }
+
+func (d closingDriver) OpenConnector(name string) (driver.Connector, error) {
+	c, err := d.ContextDriver.OpenConnector(name)
+	if err != nil {
+		return nil, err
+	}
+	return fake.ClosingConnector{Connector: c.(fake.Connector)}, nil
+}
+
+var registered atomic.Int64
+
+// register makes a driver known to database/sql and returns its name.
+func register(d driver.Driver) string {
+	name := fmt.Sprint("fake-", registered.Add(1))
+	sql.Register(name, d)
+	return name
+}
+
+// TestDrivers does with drivers what TestUnnoticed does with connections.
+func TestDrivers(t *testing.T) {
+	kinds := map[string]func(*fake.Driver) driver.Driver{
+		"that open by name":              func(d *fake.Driver) driver.Driver { return d },
+		"with connectors":                func(d *fake.Driver) driver.Driver { return fake.ContextDriver{Driver: d} },
+		"with connectors that can close": func(d *fake.Driver) driver.Driver { return closingDriver{fake.ContextDriver{Driver: d}} },
+	}
+	for name, kind := range kinds {
+		for _, dsn := range []string{"name", "fail"} {
+			t.Run(name+" "+dsn, func(t *testing.T) {
+				run := func(wrap func(driver.Driver) driver.Driver) (string, []string) {
+					d := newFake()
+					driverName := register(wrap(kind(d)))
+					seen := ""
+					db, err := sql.Open(driverName, dsn)
+					seen += fmt.Sprintln("open", err)
+					if err != nil {
+						return seen, d.Calls()
+					}
+					seen += fmt.Sprintln("driver", db.Driver() == driver.Driver(d))
+					_, err = db.ExecContext(context.WithValue(t.Context(), fake.Key{}, "ctx"), "plain ?", 1)
+					seen += fmt.Sprintln("exec", err)
+					d.Plan(3, nil)
+					db.SetMaxIdleConns(-1)
+					seen += fmt.Sprintln("no connection", db.Ping())
+					seen += fmt.Sprintln("close", db.Close())
+					return seen, d.Calls()
+				}
+				reg := ember.NewRegistry()
+				wantSeen, wantCalls := run(func(d driver.Driver) driver.Driver { return d })
+				gotSeen, gotCalls := run(func(d driver.Driver) driver.Driver {
+					return embersql.WrapDriver(reg, d, embersql.Options{NoRowsAffected: true})
+				})
+				require.Equal(t, wantSeen, gotSeen)
+				require.Equal(t, wantCalls, gotCalls)
+				if dsn == "name" {
+					require.Equal(t, []string{
+						`sql_errors_total{db="default",operation="connect",reason="bad_connection"} 3`,
+						`sql_operation_duration_seconds_count{db="default",operation="connect"} 4`,
+					}, lines(t, reg, `(errors_total|_count){.*"connect"`))
+				}
+			})
+		}
+	}
+	t.Run("opened directly", func(t *testing.T) {
+		reg := ember.NewRegistry()
+		c, err := embersql.WrapDriver(reg, newFake(), embersql.Options{}).Open("name")
+		require.NoError(t, err)
+		require.NotEqual(t, c, embersql.Unwrap(c))
+		require.Len(t, lines(t, reg, `_count{.*"connect"`), 1)
+	})
+}
+
+func TestOpen(t *testing.T) {
+	reg := ember.NewRegistry()
+	for _, d := range []func(*fake.Driver) driver.Driver{
+		func(d *fake.Driver) driver.Driver { return d },
+		func(d *fake.Driver) driver.Driver { return fake.ContextDriver{Driver: d} },
+	} {
+		own := newFake()
+		name := register(d(own))
+		db, err := embersql.Open(reg, name, "dsn", embersql.Options{DB: name})
+		require.NoError(t, err)
+		defer db.Close()
+		require.Equal(t, own, db.Driver())
+		require.NoError(t, db.Ping())
+		require.Equal(t, []string{fmt.Sprintf(`sql_operation_duration_seconds_count{db=%q,operation="ping"} 1`, name)}, lines(t, reg, `_count{db="`+name+`",operation="ping"`))
+		require.Equal(t, []string{fmt.Sprintf(`go_sql_open_connections{db_name=%q} 1`, name)}, lines(t, reg, `go_sql_open_connections{db_name="`+name))
+
+		_, err = embersql.Open(reg, name, "dsn", embersql.Options{DB: name})
+		require.ErrorAs(t, err, new(*ember.AlreadyRegisteredError))
+	}
+	_, err := embersql.Open(reg, "no such driver", "dsn", embersql.Options{})
+	require.EqualError(t, err, `sql: unknown driver "no such driver" (forgotten import?)`)
+	_, err = embersql.Open(reg, register(fake.ContextDriver{Driver: newFake()}), "fail", embersql.Options{})
+	require.ErrorIs(t, err, fake.ErrFail)
+}
+
+func TestStats(t *testing.T) {
+	reg := ember.NewRegistry()
+	db := open(t, ember.NewRegistry(), newFake(), embersql.Options{})
+	require.NoError(t, embersql.RegisterStats(reg, db, "orders"))
+	c, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, `# HELP go_sql_idle_connections The number of idle connections.
+# TYPE go_sql_idle_connections gauge
+go_sql_idle_connections{db_name="orders"} 0
+# HELP go_sql_in_use_connections The number of connections currently in use.
+# TYPE go_sql_in_use_connections gauge
+go_sql_in_use_connections{db_name="orders"} 1
+# HELP go_sql_max_idle_closed_total The total number of connections closed due to SetMaxIdleConns.
+# TYPE go_sql_max_idle_closed_total counter
+go_sql_max_idle_closed_total{db_name="orders"} 0
+# HELP go_sql_max_idle_time_closed_total The total number of connections closed due to SetConnMaxIdleTime.
+# TYPE go_sql_max_idle_time_closed_total counter
+go_sql_max_idle_time_closed_total{db_name="orders"} 0
+# HELP go_sql_max_lifetime_closed_total The total number of connections closed due to SetConnMaxLifetime.
+# TYPE go_sql_max_lifetime_closed_total counter
+go_sql_max_lifetime_closed_total{db_name="orders"} 0
+# HELP go_sql_max_open_connections Maximum number of open connections to the database; 0 means no limit.
+# TYPE go_sql_max_open_connections gauge
+go_sql_max_open_connections{db_name="orders"} 1
+# HELP go_sql_open_connections The number of established connections both in use and idle.
+# TYPE go_sql_open_connections gauge
+go_sql_open_connections{db_name="orders"} 1
+# HELP go_sql_wait_count_total The total number of connections waited for.
+# TYPE go_sql_wait_count_total counter
+go_sql_wait_count_total{db_name="orders"} 0
+# HELP go_sql_wait_duration_seconds_total The total time blocked waiting for a new connection.
+# TYPE go_sql_wait_duration_seconds_total counter
+go_sql_wait_duration_seconds_total{db_name="orders"} 0
+`, text(t, reg))
+
+	require.NoError(t, c.Close())
+	db.SetMaxIdleConns(-1)
+	require.Equal(t, []string{`go_sql_max_idle_closed_total{db_name="orders"} 1`, `go_sql_max_open_connections{db_name="orders"} 1`}, lines(t, reg, "^go_sql"))
+
+	second := open(t, ember.NewRegistry(), newFake(), embersql.Options{})
+	require.NoError(t, embersql.RegisterStats(reg, second, "stock"))
+	require.ErrorAs(t, embersql.RegisterStats(reg, second, "orders"), new(*ember.AlreadyRegisteredError))
+	require.EqualError(t, embersql.RegisterStats(reg, nil, "nothing"), `ember: statistics of database "nothing": it is nil`)
+
+	require.True(t, reg.Unregister(embersql.NewStats(db, "orders")))
+	require.NoError(t, embersql.RegisterStats(reg, second, "orders"))
+}
+
+// TestNilRegistry wants the default one.
+func TestNilRegistry(t *testing.T) {
+	db, err := embersql.Open(nil, register(newFake()), "dsn", embersql.Options{DB: "of the default registry"})
+	require.NoError(t, err)
+	defer db.Close()
+	require.Len(t, lines(t, ember.Default(), `^go_sql_max_open`), 0)
+	require.Contains(t, text(t, ember.Default()), `go_sql_open_connections{db_name="of the default registry"} 0`)
+	require.Contains(t, text(t, ember.Default()), `sql_rows_returned_total{db="of the default registry"} 0`)
+}

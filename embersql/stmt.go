@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package embersql
+
+import (
+	"context"
+	"database/sql/driver"
+	"time"
+)
+
+// stmt is a driver's prepared statement, measured. As with conn, its methods do for a
+// driver without them what database/sql does in their absence.
+type stmt struct {
+	driver.Stmt
+	c *conn
+}
+
+// convertingStmt is a stmt with a ColumnConverter, whose presence alone changes how
+// database/sql checks arguments.
+type convertingStmt struct{ *stmt }
+
+func wrapStmt(s driver.Stmt, c *conn) driver.Stmt {
+	w := &stmt{s, c}
+	if _, ok := s.(columnConverter); ok {
+		return convertingStmt{w}
+	}
+	return w
+}
+
+func (s convertingStmt) ColumnConverter(i int) driver.ValueConverter {
+	return s.Stmt.(columnConverter).ColumnConverter(i)
+}
+
+// CheckNamedValue asks the connection if the statement cannot tell.
+func (s *stmt) CheckNamedValue(v *driver.NamedValue) error {
+	if n, ok := s.Stmt.(driver.NamedValueChecker); ok {
+		return n.CheckNamedValue(v)
+	}
+	return s.c.CheckNamedValue(v)
+}
+
+func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	start := time.Now()
+	res, err := s.execute(ctx, args)
+	s.c.rec.statement(ctx, opExec, start, err)
+	if err == nil {
+		s.c.rec.result(res)
+	}
+	return res, err
+}
+
+func (s *stmt) execute(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if e, ok := s.Stmt.(driver.StmtExecContext); ok {
+		return e.ExecContext(ctx, args)
+	}
+	values, err := unnamed(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return oldStmt(s.Stmt).Exec(values)
+}
+
+func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	start := time.Now()
+	r, err := s.queryRows(ctx, args)
+	s.c.rec.statement(ctx, opQuery, start, err)
+	return s.c.rec.rows(ctx, r, err)
+}
+
+func (s *stmt) queryRows(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if q, ok := s.Stmt.(driver.StmtQueryContext); ok {
+		return q.QueryContext(ctx, args)
+	}
+	values, err := unnamed(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return oldStmt(s.Stmt).Query(values)
+}
