@@ -35,8 +35,9 @@ type Dir struct {
 	publishing sync.Mutex
 	published  publisher
 
-	noPlace atomic.Uint64 // series without a place in our file
-	said    atomic.Bool   // that there is no place
+	noPlace atomic.Uint64  // series without a place in our file
+	said    atomic.Bool    // that there is no place
+	saying  sync.WaitGroup // of who logs it
 
 	gathering chan struct{} // has one element; who takes it may use what follows
 	reader

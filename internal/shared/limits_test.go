@@ -39,6 +39,7 @@ func TestNoPlace(t *testing.T) {
 		require.Nil(t, d.Attach(&s.Words()[0], KindStripes, 16))
 		require.EqualValues(t, 2*(i+1), d.Stats().SeriesWithoutPlace)
 	}
+	d.saying.Wait()
 	require.Len(t, log.lines(), 1)
 	require.Contains(t, log.lines()[0], "raise the limit of records")
 	s.inc(1)
@@ -54,6 +55,7 @@ func TestBadDefinition(t *testing.T) {
 	require.Same(t, w, d.Family(&f))
 	_, ok := w.Series(nil, f.words())
 	require.False(t, ok)
+	d.saying.Wait()
 	require.Len(t, log.lines(), 1)
 	require.Contains(t, log.lines()[0], "bounds do not increase")
 	require.Empty(t, gathered(t, d))

@@ -106,7 +106,9 @@ func (d *Dir) sayFull(err error) {
 		advice = "raise the limit of " + e.What
 	}
 	// Not here, where locks may be held that whoever writes the log needs.
-	go d.log().Error("ember: no place for series that other processes can see", "dir", d.path, "error", err, "advice", advice)
+	d.saying.Go(func() {
+		d.log().Error("ember: no place for series that other processes can see", "dir", d.path, "error", err, "advice", advice)
+	})
 }
 
 // Attach adds a record that belongs to the series whose first word is given: stripes,
