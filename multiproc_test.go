@@ -495,4 +495,6 @@ func TestMultiprocLogsWithoutPlace(t *testing.T) {
 // errorsOnly passes on errors alone.
 type errorsOnly struct{ slog.Handler }
 
-func (l errorsOnly) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+func (l errorsOnly) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelError
+}
