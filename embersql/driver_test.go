@@ -168,6 +168,7 @@ func TestNilRegistry(t *testing.T) {
 	db, err := embersql.Open(nil, register(newFake()), "dsn", embersql.Options{DB: "of the default registry"})
 	require.NoError(t, err)
 	defer db.Close()
+	defer ember.Unregister(embersql.NewStats(db, "of the default registry"))
 	require.Len(t, lines(t, ember.Default(), `^go_sql_max_open`), 0)
 	require.Contains(t, text(t, ember.Default()), `go_sql_open_connections{db_name="of the default registry"} 0`)
 	require.Contains(t, text(t, ember.Default()), `sql_rows_returned_total{db="of the default registry"} 0`)
