@@ -2,7 +2,10 @@
 
 package ember
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Spread makes h count in further shards from now on, as contention would.
 func (h *Histogram) Spread() {
@@ -28,3 +31,7 @@ func (h *Histogram) Elsewhere(f func()) {
 
 // Age makes c, which must not be in use, that much older for its exemplars.
 func (c *Counter) Age(d time.Duration) { c.def.clock.start = c.def.clock.start.Add(-d) }
+
+// PublishNow does for other processes what a scrape of r does before it reads what they
+// have.
+func PublishNow(r *Registry) { (*r.others.Load()).(*processes).publish(context.Background()) }

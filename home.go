@@ -83,11 +83,12 @@ func further(first *uint64, n int) *uint64 {
 	return (*uint64)(unsafe.Add(unsafe.Pointer(first), 8*n))
 }
 
+func (c *Counter) settle() bool {
+	c.total.Settle()
+	return c.total.Elsewhere() != nil || c.total.Heir() != nil
+}
+
 func (c *Counter) share(h *home, values []string) bool {
-	if c.total.Elsewhere() != nil {
-		c.total.Settle()
-		return true
-	}
 	w := h.family.Series(values, words.CounterWords, 0, 0, uint64(c.created.Load()))
 	if w != nil && !c.total.Move((*cell.TotalWords)(unsafe.Pointer(&w[0]))) {
 		h.dir.RetireAt(&w[0])
@@ -95,10 +96,12 @@ func (c *Counter) share(h *home, values []string) bool {
 	return w != nil
 }
 
+func (g *Gauge) settle() bool {
+	m := g.more.Load()
+	return m.is == ended || m.words.Load() != nil || m.is == ordinary && g.at.Load() != &g.own
+}
+
 func (g *Gauge) share(h *home, values []string) bool {
-	if m := g.more.Load(); m.is == ended || m.words.Load() != nil || m.is == ordinary && g.at.Load() != &g.own {
-		return true
-	}
 	w := h.family.Series(values, words.GaugeWords, words.Unset)
 	if w != nil && !g.moveTo((*[2]atomic.Uint64)(unsafe.Pointer(&w[0]))) {
 		h.dir.RetireAt(&w[0])
@@ -106,12 +109,16 @@ func (g *Gauge) share(h *home, values []string) bool {
 	return w != nil
 }
 
+func (h *Histogram) settle() bool {
+	if more := h.more.Load(); more != nil && more.led != nil {
+		return more.led.settle()
+	}
+	return h.block.Ended() || h.block.Elsewhere() != nil
+}
+
 func (h *Histogram) share(to *home, values []string) bool {
 	if more := h.more.Load(); more != nil && more.led != nil {
 		return more.led.share(to, values)
-	}
-	if h.block.Ended() || h.block.Elsewhere() != nil {
-		return true
 	}
 	n := h.layout.words()
 	first := make([]uint64, n+1)
@@ -137,10 +144,9 @@ func (h *Histogram) share(to *home, values []string) bool {
 	return true
 }
 
+func (s *Summary) settle() bool { return s.block.Ended() || s.block.Elsewhere() != nil }
+
 func (s *Summary) share(h *home, values []string) bool {
-	if s.block.Ended() || s.block.Elsewhere() != nil {
-		return true
-	}
 	first := []uint64{0, 0, 0, uint64(s.created.Load()), 0}
 	if s.ages != nil {
 		first[summaryWords+1] = uint64(s.ages.clock.start.UnixNano())
@@ -162,8 +168,11 @@ func (s *Summary) share(h *home, values []string) bool {
 
 // sharing is an instrument whose words can live anywhere.
 type sharing interface {
-	// share lets the instrument live in h, with the values of its labels, and settles there
-	// what came late. It returns false if there is no place.
+	// settle reports whether the instrument has moved, or has ended and will not, and puts
+	// there what came late.
+	settle() bool
+	// share lets the instrument live in h, with the values of its labels. It returns false
+	// if there is no place.
 	share(h *home, values []string) bool
 	// firstWord returns the first word of one that has moved, or nil.
 	firstWord() *uint64
@@ -197,10 +206,13 @@ func instrumentsOf(c Collector) (i instruments, ok bool) {
 // if there was no place for one, and then does not try the others.
 func (i instruments) share(h *home) bool {
 	if i.one != nil {
-		return i.one.share(h, nil)
+		return i.one.settle() || i.one.share(h, nil)
 	}
 	m := i.view.children.Target()
-	share := func(c *childmap.Child) bool { return i.of(c).share(h, m.Syntax().Values(c.Text())) }
+	share := func(c *childmap.Child) bool {
+		s := i.of(c)
+		return s.settle() || s.share(h, m.Syntax().Values(c.Text()))
+	}
 	retire := func(c *childmap.Child) {
 		if first := i.of(c).firstWord(); first != nil {
 			h.dir.RetireAt(first)

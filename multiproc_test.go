@@ -498,3 +498,23 @@ type errorsOnly struct{ slog.Handler }
 func (l errorsOnly) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= slog.LevelError
 }
+
+// A scrape looks at each series whether it has moved, and allocates nothing for those that
+// have.
+func TestMultiprocScrapesDoNotLookUpLabels(t *testing.T) {
+	path := dirForProcesses(t)
+	d, err := multiproc.Open(path)
+	require.NoError(t, err)
+	defer d.Close()
+	v := ember.NewCounterVec(ember.CounterOpts{Name: "c_total", MaxSeries: -1}, "a", "b")
+	reg := ember.NewRegistry(ember.WithMultiproc(d))
+	reg.MustRegister(v)
+	count := func(series int) float64 {
+		for i := range series {
+			v.With("x", strconv.Itoa(i))
+		}
+		return testing.AllocsPerRun(5, func() { ember.PublishNow(reg) })
+	}
+	few, many := count(10), count(5000)
+	require.Less(t, many-few, 50.0)
+}

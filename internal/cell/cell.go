@@ -9,9 +9,9 @@
 // the memory for stripes (Stripes() of 128 bytes or more each), and reading then
 // visits every stripe: read while scraping, not while recording.
 //
-// The first words are reached through a pointer that Init sets, so that they may
-// live elsewhere than on the heap: whatever hands out zeroed, 8-byte aligned words
-// can stand behind it.
+// The first words are reached through a pointer, so that they may live elsewhere than on
+// the heap: whatever hands out zeroed, 8-byte aligned words can stand behind it, from the
+// beginning, by Init, or later, by Move, while writers write.
 //
 // Package cell knows nothing of names, labels or formats.
 package cell
