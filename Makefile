@@ -1,7 +1,7 @@
 # Everything that CI runs is `make check`. Each module has its own go.mod.
 MODULES := . benchmarks examples/routers examples/gin examples/echo examples/fiber
 # Its dependencies, a whole database among them, take minutes to build with the race detector.
-REAL := integration
+REAL := e2e
 # Its judges require modules that cannot all be resolved, so it cannot be tidied.
 JUDGES := conformance
 
@@ -9,10 +9,10 @@ GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: check format vet test budgets benchonce storm conformance integration fuzz bench bench-check bench-document bench-multiproc bench-multiproc-document documents vuln
+.PHONY: check format vet test budgets benchonce storm conformance e2e fuzz bench bench-check bench-document bench-multiproc bench-multiproc-document documents vuln
 
 ## check: what must hold before a change lands
-check: format vet test budgets benchonce conformance integration vuln
+check: format vet test budgets benchonce conformance e2e vuln
 
 ## format: no file that gofumpt would change, no go.mod that go mod tidy would
 format:
@@ -52,8 +52,8 @@ storm:
 conformance:
 	cd conformance && go test -shuffle=on ./...
 
-## integration: real databases and caches, which the tests start and stop
-integration:
+## e2e: real databases, caches and Prometheus servers, which the tests start and stop
+e2e:
 	cd $(REAL) && go test -shuffle=on ./...
 
 ## fuzz: each fuzz target for FUZZTIME

@@ -2,7 +2,7 @@
 
 //go:build unix
 
-package integration
+package e2e
 
 import (
 	"context"

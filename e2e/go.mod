@@ -1,4 +1,4 @@
-module github.com/embermetrics/ember/integration
+module github.com/embermetrics/ember/e2e
 
 go 1.26.0
 
