@@ -86,7 +86,7 @@ func TestTour(t *testing.T) {
 // Every piece of Go in the documents is in an example or a program, and compiles there.
 func TestDocumentsCode(t *testing.T) {
 	var sources string
-	for _, pattern := range []string{"example*_test.go", "multiproc/example*_test.go", "examples/*/*.go", "multiproc/multiproc.go"} {
+	for _, pattern := range []string{"example*_test.go", "*/example*_test.go", "docs/*_test.go", "examples/*/*.go", "multiproc/multiproc.go"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
