@@ -25,7 +25,7 @@ func TestQueries(t *testing.T) {
 	queries := 0
 	for _, name := range guides(t) {
 		for _, block := range fenced(t, name, "promql") {
-			for query := range strings.SplitSeq(block, "\n\n") {
+			for query := range strings.SplitSeq(strings.TrimSpace(block), "\n\n") {
 				queries++
 				// A series of native buckets cannot be written in a test of rules.
 				if names := exposed.histograms(query); names != nil {
@@ -131,8 +131,9 @@ type exposition struct {
 func (e exposition) histograms(query string) []string { return e.native.FindAllString(query, -1) }
 
 var (
-	typeLine   = regexp.MustCompile(`^# TYPE (\S+) (\S+)$`)
-	sampleLine = regexp.MustCompile(`^([a-zA-Z_:][\w:]*(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?) ([-+\w.]+)$`)
+	histogramLine = regexp.MustCompile(`^# TYPE (\S+) histogram$`)
+	sampleLine    = regexp.MustCompile(`^(([a-z]+_\w+)(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?) ([-+\w.]+)(?: # \{.*)?$`) // and an exemplar
+	growing       = regexp.MustCompile(`_(total|bucket|sum|count)$`)
 )
 
 func exposedByExamples(t *testing.T) exposition {
@@ -140,24 +141,24 @@ func exposedByExamples(t *testing.T) exposition {
 	series := make(map[string]string)
 	var histograms []string
 	for _, output := range exampleOutputs(t) {
-		kind := ""
 		for line := range strings.Lines(output) {
 			line = strings.TrimSuffix(line, "\n")
-			if m := typeLine.FindStringSubmatch(line); m != nil {
-				kind = m[2]
-				if kind == "histogram" {
-					histograms = append(histograms, m[1])
-				}
-			} else if m := sampleLine.FindStringSubmatch(line); m != nil && kind != "" {
-				value, err := strconv.ParseFloat(m[2], 64)
-				require.NoError(t, err, line)
-				if kind == "gauge" {
-					series[m[1]] = fmt.Sprintf("%.0fx240", value)
-				} else { // even those that nothing was counted on
-					series[m[1]] = fmt.Sprintf("0+%.0fx240", max(value, 1))
-				}
-			} else {
-				kind = ""
+			if m := histogramLine.FindStringSubmatch(line); m != nil {
+				histograms = append(histograms, m[1])
+				continue
+			}
+			m := sampleLine.FindStringSubmatch(line)
+			if m == nil {
+				continue
+			}
+			switch value, err := strconv.ParseFloat(m[3], 64); {
+			case err != nil: // no sample, but looks like one
+			case growing.MatchString(m[2]): // even if nothing was counted
+				series[m[1]] = fmt.Sprintf("0+%.0fx240", max(value, 1))
+			case value > 5e8: // a moment, and tests of rules begin in 1970
+				series[m[1]] = "0x240"
+			default:
+				series[m[1]] = fmt.Sprintf("%.0fx240", value)
 			}
 		}
 	}
