@@ -24,7 +24,7 @@ type NativeOpts struct {
 	// the finer. What is taken is the largest factor of the form 2^(2^-n), n from -4
 	// to 8, that is not above it, or the smallest one that there is. Rounded up, they
 	// are 1.0028, 1.0055, 1.0109, 1.0219, 1.0443, 1.0906, 1.1893, 1.4143, 2, 4, 16,
-	// 256 and 65536. Zero means 1.1, hence 1.0906: quantiles are within 5 %.
+	// 256 and 65536. Zero means 1.1, hence 1.0906: a quantile is wrong by 10 % at most.
 	Factor float64
 
 	// ZeroThreshold is up to which distance from zero observations count as zero.
