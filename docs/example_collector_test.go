@@ -223,7 +223,7 @@ func Example_collectorThatClashes() {
 	reg.NewGauge(ember.GaugeOpts{Name: "broker_wait_seconds_count"})
 	fmt.Println(reg.Register(&describedQueues{aBroker()}))
 	// Output:
-	// x
+	// ember: histogram "broker_wait_seconds" collides with gauge "broker_wait_seconds_count": both write "broker_wait_seconds_count"
 }
 
 // polledQueues writes what a broker has said last, so that no scrape waits for it.
@@ -294,6 +294,34 @@ func TestQueues(t *testing.T) {
 		broker_messages_waiting{queue="print"} 0
 	`, "broker_messages_waiting")
 	embertest.RequireClean(t, reg)
+}
+
+// Two collectors of one type need labels that tell their series apart.
+func TestTwoBrokers(t *testing.T) {
+	same := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
+	same.MustRegister(&queues{aBroker()}, &queues{aBroker()})
+	_, err := same.Gather()
+	require.EqualError(t, err, `ember: collector docs_test.queues: ember: broker_messages_waiting{queue="mail"} was written by another collector`)
+
+	reg := ember.NewRegistry()
+	for _, name := range []string{"north", "south"} {
+		reg.Sub("", ember.Labels{"broker": name}).MustRegister(&queues{aBroker()})
+	}
+	require.Equal(t, 3.0, embertest.Value(t, reg, "broker_messages_waiting", "broker", "south", "queue", "mail"))
+}
+
+// What one that describes nothing will write is not known before it is called; a described
+// one is spared, clashes when it is registered, and is found again by an equal one.
+func TestWhatDescribingIsGoodFor(t *testing.T) {
+	described, plain := aBroker(), aBroker()
+	reg := ember.NewRegistry()
+	reg.MustRegister(&describedQueues{described})
+	reg.Sub("other_", nil).MustRegister(&queues{plain})
+	ember.HandlerFor(reg, ember.HandlerOpts{}).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics?name[]=ready", nil))
+	require.Equal(t, []int{0, 1}, []int{described.asked, plain.asked})
+	require.Error(t, reg.Register(&describedQueues{aBroker()}))
+	require.True(t, reg.Unregister(&describedQueues{}))
+	require.False(t, reg.Unregister(&queues{}))
 }
 
 // What is expensive has a registry and a path of its own.
