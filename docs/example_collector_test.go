@@ -262,11 +262,28 @@ func (q *polledQueues) Collect(_ context.Context, out *metric.Sink) error {
 	return nil
 }
 
+func Example_collectorOfWhatWasSaidLast() {
+	reg := ember.NewRegistry()
+	q := &polledQueues{broker: aBroker()}
+	q.last.Store(&answer{q.broker.queues, time.Unix(1_800_000_000, 0)})
+	reg.MustRegister(q)
+
+	ember.WriteText(os.Stdout, reg)
+	// Output:
+	// # HELP broker_answered_seconds When the broker has last answered, as Unix time.
+	// # TYPE broker_answered_seconds gauge
+	// broker_answered_seconds 1.8e+09
+	// # HELP broker_messages_waiting Messages in a queue.
+	// # TYPE broker_messages_waiting gauge
+	// broker_messages_waiting{queue="mail"} 3
+	// broker_messages_waiting{queue="print"} 0
+}
+
 func TestPolledQueues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		reg := ember.NewRegistry()
+		reg := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
 		b := aBroker()
 		b.slow = 20 * time.Second
 		q := &polledQueues{broker: b}

@@ -63,6 +63,32 @@ func Example_httpService() {
 	// http_requests_total{method="GET",path="unmatched",status="404"} 1
 }
 
+// A histogram like that of the middleware, with durations that are always the same.
+func Example_httpDurations() {
+	reg := ember.NewRegistry()
+	duration := reg.NewHistogramVec(ember.HistogramOpts{
+		Name: "http_request_duration_seconds",
+		Help: "Time to serve an HTTP request, until the handler was done.",
+	}, "method", "path", "status")
+	duration.With("GET", "/users/{id}", "200").Observe(0.03)
+	duration.With("GET", "/users/{id}", "200").Observe(0.3)
+
+	writeSamples(reg, "http_request_duration_seconds_bucket")
+	// Output:
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="0.005"} 0
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="0.01"} 0
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="0.025"} 0
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="0.05"} 1
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="0.1"} 1
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="0.25"} 1
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="0.5"} 2
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="1"} 2
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="2.5"} 2
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="5"} 2
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="10"} 2
+	// http_request_duration_seconds_bucket{method="GET",path="/users/{id}",status="200",le="+Inf"} 2
+}
+
 type userKey struct{}
 
 // authenticate puts the user in the context, and answers those whom it does not know.
