@@ -476,6 +476,26 @@ func TestLateCollector(t *testing.T) {
 	})
 }
 
+// A collector that is late at each scrape is logged once: how long the scraper's patience
+// would still last differs by some nanoseconds.
+func TestLateCollectorIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		reg := ember.NewRegistry(ember.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		reg.NewGaugeFunc(ember.GaugeOpts{Name: "late"}, func() float64 { time.Sleep(2 * time.Second); return 1 })
+		h := ember.HandlerFor(reg, ember.HandlerOpts{})
+		for _, patience := range []time.Duration{time.Second, time.Second - 2*time.Microsecond} {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics", nil).WithContext(ctx))
+			cancel()
+			time.Sleep(2 * time.Second)
+		}
+		require.Contains(t, text(t, reg), "late 1\n")
+		require.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+		require.Contains(t, log.String(), "the scrape's deadline is 100ms away")
+	})
+}
+
 // TestCollectorsRunSideBySide: slow collectors do not add up.
 func TestCollectorsRunSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -231,7 +231,8 @@ func leaveTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 	left := time.Until(end)
 	spare := min(left/10, 500*time.Millisecond)
-	return context.WithTimeoutCause(ctx, left-spare, errorf("ember: the scrape's deadline is %v away", spare))
+	// Rounded, it is the same for each scrape of one scraper, and is logged once.
+	return context.WithTimeoutCause(ctx, left-spare, errorf("ember: the scrape's deadline is %v away", spare.Round(time.Millisecond)))
 }
 
 // scrapeTimeout returns how long the scraper will wait. Zero: the header says
