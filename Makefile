@@ -1,5 +1,5 @@
 # Everything that CI runs is `make check`. Each module has its own go.mod.
-MODULES := . benchmarks examples/routers examples/gin examples/echo examples/fiber
+MODULES := . benchmarks examples/routers examples/gin examples/echo examples/fiber examples/tracing
 # Its dependencies, a whole database among them, take minutes to build with the race detector.
 REAL := e2e
 # Its judges require modules that cannot all be resolved, so it cannot be tidied.
