@@ -152,6 +152,8 @@ func TestExemplarsDoNotAllocateUnlessKept(t *testing.T) {
 		"IncContext, not due":             func() { sc.IncContext(ctx) },
 		"ObserveContext, not due":         func() { sh.ObserveContext(ctx, 0.5) },
 		"ObserveContext, native, not due": func() { sn.ObserveContext(ctx, 0.5) },
+		"StopContext, no source":          func() { defer h.Start().StopContext(ctx) },
+		"StopContext, not due":            func() { defer sh.Start().StopContext(ctx) },
 		"IncWithExemplar, not due":        func() { sc.IncWithExemplar(labels) },
 		"ObserveWithExemplar, not due":    func() { sh.ObserveWithExemplar(0.5, labels) },
 		"IncWithExemplar, built, not due": func() { sc.IncWithExemplar(ember.Labels{"trace_id": "b"}) },

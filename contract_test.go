@@ -72,6 +72,7 @@ var (
 
 	_ interface {
 		Stop() time.Duration
+		StopContext(context.Context) time.Duration
 		Discard()
 	} = ember.Timer{}
 

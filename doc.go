@@ -155,6 +155,8 @@
 //
 //	latency.ObserveContext(ctx, seconds)
 //
+// A Timer does the same with StopContext.
+//
 // # Reading values in tests
 //
 // Instruments can be read, and a registry that a test made for itself shares

@@ -2,7 +2,10 @@
 
 package ember
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Timer measures one stretch of time for a Histogram or Summary:
 //
@@ -32,15 +35,37 @@ type timing struct {
 // Stop counts the time since Start and returns it. Once stopped or discarded, it
 // counts nothing more.
 func (t Timer) Stop() time.Duration {
+	took, first := t.stop()
+	if first {
+		t.to.ObserveDuration(took)
+	}
+	return took
+}
+
+// StopContext is Stop with the exemplar that the registry's WithExemplarSource finds in
+// ctx, on the terms of Histogram.ObserveContext. Summaries have no exemplars.
+func (t Timer) StopContext(ctx context.Context) time.Duration {
+	took, first := t.stop()
+	if !first {
+		return took
+	}
+	if h, ok := t.to.(*Histogram); ok {
+		h.ObserveContext(ctx, took.Seconds())
+	} else {
+		t.to.ObserveDuration(took)
+	}
+	return took
+}
+
+// stop returns the time since Start, and whether it is to be counted.
+func (t Timer) stop() (took time.Duration, first bool) {
 	if t.timing == nil {
-		return 0
+		return 0, false
 	}
-	d := time.Since(t.start)
-	if !t.done {
-		t.done = true
-		t.to.ObserveDuration(d)
-	}
-	return d
+	took = time.Since(t.start)
+	first = !t.done
+	t.done = true
+	return took, first
 }
 
 // Discard makes a later Stop count nothing.

@@ -68,6 +68,44 @@ func TestTimerStops(t *testing.T) {
 	})
 }
 
+func TestTimerStopsWithContext(t *testing.T) {
+	forEachTimed(t, func(t *testing.T, x timed) {
+		timer := x.Start()
+		time.Sleep(1500 * time.Millisecond)
+		require.Equal(t, 1500*time.Millisecond, timer.StopContext(t.Context()))
+		requireTimed(t, x, 1, 1.5)
+		time.Sleep(time.Second)
+		require.Equal(t, 2500*time.Millisecond, timer.StopContext(t.Context()))
+		require.Equal(t, 2500*time.Millisecond, timer.Stop())
+		discarded := x.Start()
+		discarded.Discard()
+		require.Zero(t, discarded.StopContext(t.Context()))
+		requireTimed(t, x, 1, 1.5)
+	})
+}
+
+// A timer's exemplar is that of the context in which it stops, and has its duration.
+func TestTimerExemplars(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := ember.NewRegistry(ember.WithExemplarSource(traceOf))
+		x := reg.NewHistogram(ember.HistogramOpts{Name: "x", Buckets: []float64{1}})
+		timer := x.Start()
+		time.Sleep(2 * time.Second)
+		timer.Discard()
+		timer.StopContext(withTrace("discarded"))
+		timer = x.Start()
+		time.Sleep(500 * time.Millisecond)
+		timer.StopContext(withTrace("a"))
+
+		families, err := reg.Gather()
+		require.NoError(t, err)
+		buckets := families[0].Points[0].Buckets
+		require.Len(t, buckets, 1) // with no exemplar, the last one is not there
+		require.Equal(t, 0.5, buckets[0].Exemplar.Value)
+		require.Equal(t, "a", buckets[0].Exemplar.Labels[0].Value)
+	})
+}
+
 func TestTimersOverlap(t *testing.T) {
 	forEachTimed(t, func(t *testing.T, x timed) {
 		first := x.Start()
@@ -163,4 +201,5 @@ func TestZeroTimer(t *testing.T) {
 	var timer ember.Timer
 	timer.Discard()
 	require.Zero(t, timer.Stop())
+	require.Zero(t, timer.StopContext(t.Context()))
 }

@@ -141,8 +141,7 @@ func TestExemplarOfCheckout(t *testing.T) {
 	checkout := reg.NewHistogram(ember.HistogramOpts{Name: "checkout_duration_seconds", Buckets: []float64{0.1, 1}})
 	func() {
 		ctx := traced(t.Context(), "4bf92f35")
-		start := time.Now()
-		defer func() { checkout.ObserveContext(ctx, time.Since(start).Seconds()) }()
+		defer checkout.Start().StopContext(ctx)
 		time.Sleep(200 * time.Millisecond)
 	}()
 
