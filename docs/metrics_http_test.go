@@ -50,7 +50,7 @@ func serverScene(t *testing.T, sources *moduleSources) *metricsScene {
 	request(t.Context(), "GET", "/broken")
 	request(gone, "GET", "/gone")
 	s.expose("", reg, "")
-	require.Subset(t, s.metrics["http_requests_total"].values("status"), map[string]bool{"200": true, "404": true, "499": true, "500": true})
+	require.Subset(t, s.metric("http_requests_total").values("status"), map[string]bool{"200": true, "404": true, "499": true, "500": true})
 
 	reg = ember.NewRegistry()
 	request = serve(reg, emberhttp.Options{MaxRoutes: 1, Outcome: func(r emberhttp.Result) string {

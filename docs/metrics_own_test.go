@@ -55,7 +55,7 @@ func ownScene(t *testing.T, sources *moduleSources) *metricsScene {
 	s.expose("", reg, "")
 	c.fails = errors.New("out of order")
 	s.expose("Once a collector or a function has failed", reg, "out of order")
-	require.Len(t, s.metrics["ember_collector_errors_total"].Points, 2)
+	require.Len(t, s.metric("ember_collector_errors_total").Points, 2)
 
 	reg = ember.NewRegistry(ember.WithMaxSeries(1))
 	counter := reg.NewCounter(ember.CounterOpts{Name: fixture + "total"})
@@ -101,7 +101,7 @@ func ownScene(t *testing.T, sources *moduleSources) *metricsScene {
 	spent.With("one").Inc()
 	spent.With("another").Inc()
 	s.expose("", reg, "")
-	require.Len(t, s.metrics["ember_series_overflow_total"].Points, 2)
+	require.Len(t, s.metric("ember_series_overflow_total").Points, 2)
 
 	whole := ember.NewRegistry(ember.WithSeriesMetric())
 	part := whole.Sub("part_", ember.Labels{"of": "whole"})
@@ -154,7 +154,7 @@ func multiprocScene(t *testing.T, sources *moduleSources) *metricsScene {
 	require.NoError(t, os.Mkdir(filepath.Join(path, "directory.ember"), 0o700))
 	reg.NewCounter(ember.CounterOpts{Name: fixture + "total"}).Inc()
 	s.expose("", reg, "")
-	require.GreaterOrEqual(t, len(s.metrics["ember_multiproc_file_errors_total"].Points), 3)
+	require.GreaterOrEqual(t, len(s.metric("ember_multiproc_file_errors_total").Points), 3)
 	other.NewGauge(ember.GaugeOpts{Name: fixture + "total"}).Set(1)
 	s.expose("Once processes have disagreed about a metric", reg, "")
 

@@ -130,6 +130,12 @@ func (m *exposedMetric) bounds() []float64 {
 	return all
 }
 
+// metric returns what was seen of a metric.
+func (s *metricsScene) metric(name string) *exposedMetric {
+	require.NotNil(s.t, s.metrics[name], "%s was not exposed", name)
+	return s.metrics[name]
+}
+
 // sorted returns what was exposed, by name.
 func (s *metricsScene) sorted() []*exposedMetric {
 	var all []*exposedMetric

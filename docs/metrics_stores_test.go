@@ -138,7 +138,7 @@ func sqlScene(t *testing.T, sources *moduleSources) *metricsScene {
 	}
 
 	s.only("sql_errors_total/operation", operations)
-	timed := s.metrics["sql_operation_duration_seconds"].values("operation") // all, from the beginning
+	timed := s.metric("sql_operation_duration_seconds").values("operation") // all, from the beginning
 	s.only("sql_operation_duration_seconds/operation", slices.DeleteFunc(slices.Clone(operations), func(o string) bool { return !timed[o] }))
 	s.some("reason", append(sources.constants("embersql", func(name, _ string) bool { return strings.HasPrefix(name, "reason") }), "other")...)
 	s.some("query", "other")

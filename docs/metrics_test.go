@@ -109,21 +109,39 @@ func (r *metricsReference) gathered() gatheredMetrics {
 // is, and nothing else; with -update it writes the page.
 func TestMetricsReference(t *testing.T) {
 	r := newReference(t)
-	t.Run("page", func(t *testing.T) {
-		page := r.page(t)
-		if *update {
-			require.Equal(t, "linux", runtime.GOOS, "the page is written where all of it can be exposed")
-			require.NoError(t, os.WriteFile(metricsPage, []byte(page), 0o644))
-			return
-		}
-		was, err := os.ReadFile(metricsPage)
-		require.NoError(t, err)
-		comparePages(t, string(was), page, r.leftOut(t, string(was)))
-	})
-	t.Run("sources", r.inSources)
-	t.Run("comments", r.inComments)
-	t.Run("words", r.words)
-	t.Run("lint", r.lint)
-	t.Run("promtool", r.promtool)
+	for name, part := range map[string]func(*testing.T){
+		"page":     r.samePage,
+		"sources":  r.inSources,
+		"comments": r.inComments,
+		"words":    r.words,
+		"lint":     r.lint,
+		"promtool": r.promtool,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.use(t)
+			part(t)
+		})
+	}
 	t.Run("servers", serverAddsNothing)
+}
+
+// use makes t what fails from now on.
+func (r *metricsReference) use(t *testing.T) {
+	r.t, r.Sources.t = t, t
+	for _, s := range r.scenes() {
+		s.t = t
+	}
+}
+
+// samePage wants the page to be what is rendered, or makes it so.
+func (r *metricsReference) samePage(t *testing.T) {
+	page := r.page(t)
+	if *update {
+		require.Equal(t, "linux", runtime.GOOS, "the page is written where all of it can be exposed")
+		require.NoError(t, os.WriteFile(metricsPage, []byte(page), 0o644))
+		return
+	}
+	was, err := os.ReadFile(metricsPage)
+	require.NoError(t, err)
+	comparePages(t, string(was), page, r.leftOut(t, string(was)))
 }
