@@ -109,17 +109,20 @@ func (r *metricsReference) gathered() gatheredMetrics {
 // is, and nothing else; with -update it writes the page.
 func TestMetricsReference(t *testing.T) {
 	r := newReference(t)
-	for name, part := range map[string]func(*testing.T){
-		"page":     r.samePage,
-		"sources":  r.inSources,
-		"comments": r.inComments,
-		"words":    r.words,
-		"lint":     r.lint,
-		"promtool": r.promtool,
+	for _, part := range []struct {
+		name string
+		test func(*testing.T)
+	}{
+		{"page", r.samePage}, // first, since others read what it writes
+		{"sources", r.inSources},
+		{"comments", r.inComments},
+		{"words", r.words},
+		{"lint", r.lint},
+		{"promtool", r.promtool},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(part.name, func(t *testing.T) {
 			r.use(t)
-			part(t)
+			part.test(t)
 		})
 	}
 	t.Run("servers", serverAddsNothing)
