@@ -121,31 +121,31 @@ func TestStats(t *testing.T) {
 	require.NoError(t, embersql.RegisterStats(reg, db, "orders"))
 	c, err := db.Conn(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, `# HELP go_sql_idle_connections The number of idle connections.
+	require.Equal(t, `# HELP go_sql_idle_connections Connections that are idle.
 # TYPE go_sql_idle_connections gauge
 go_sql_idle_connections{db_name="orders"} 0
-# HELP go_sql_in_use_connections The number of connections currently in use.
+# HELP go_sql_in_use_connections Connections that are in use.
 # TYPE go_sql_in_use_connections gauge
 go_sql_in_use_connections{db_name="orders"} 1
-# HELP go_sql_max_idle_closed_total The total number of connections closed due to SetMaxIdleConns.
+# HELP go_sql_max_idle_closed_total Connections closed because more were idle than SetMaxIdleConns allows.
 # TYPE go_sql_max_idle_closed_total counter
 go_sql_max_idle_closed_total{db_name="orders"} 0
-# HELP go_sql_max_idle_time_closed_total The total number of connections closed due to SetConnMaxIdleTime.
+# HELP go_sql_max_idle_time_closed_total Connections closed because they were idle for longer than SetConnMaxIdleTime allows.
 # TYPE go_sql_max_idle_time_closed_total counter
 go_sql_max_idle_time_closed_total{db_name="orders"} 0
-# HELP go_sql_max_lifetime_closed_total The total number of connections closed due to SetConnMaxLifetime.
+# HELP go_sql_max_lifetime_closed_total Connections closed because they were older than SetConnMaxLifetime allows.
 # TYPE go_sql_max_lifetime_closed_total counter
 go_sql_max_lifetime_closed_total{db_name="orders"} 0
-# HELP go_sql_max_open_connections Maximum number of open connections to the database; 0 means no limit.
+# HELP go_sql_max_open_connections Connections that may be open at once; 0 if there is no limit.
 # TYPE go_sql_max_open_connections gauge
 go_sql_max_open_connections{db_name="orders"} 1
-# HELP go_sql_open_connections The number of established connections both in use and idle.
+# HELP go_sql_open_connections Connections that are open, in use or idle.
 # TYPE go_sql_open_connections gauge
 go_sql_open_connections{db_name="orders"} 1
-# HELP go_sql_wait_count_total The total number of connections waited for.
+# HELP go_sql_wait_count_total Times that a connection was waited for.
 # TYPE go_sql_wait_count_total counter
 go_sql_wait_count_total{db_name="orders"} 0
-# HELP go_sql_wait_duration_seconds_total The total time blocked waiting for a new connection.
+# HELP go_sql_wait_duration_seconds_total Time spent waiting for connections.
 # TYPE go_sql_wait_duration_seconds_total counter
 go_sql_wait_duration_seconds_total{db_name="orders"} 0
 `, text(t, reg))

@@ -49,7 +49,7 @@ func ExampleOpen() {
 	show(reg, "sql_rows_returned_total", "go_sql_open_connections")
 	// Output:
 	// 1 name <nil>
-	// # HELP go_sql_open_connections The number of established connections both in use and idle.
+	// # HELP go_sql_open_connections Connections that are open, in use or idle.
 	// # TYPE go_sql_open_connections gauge
 	// go_sql_open_connections{db_name="orders"} 1
 	// # HELP sql_rows_returned_total Rows that queries returned and somebody read.
@@ -108,7 +108,7 @@ func ExampleRegisterStats() {
 
 	show(reg, "go_sql_max_open_connections")
 	// Output:
-	// # HELP go_sql_max_open_connections Maximum number of open connections to the database; 0 means no limit.
+	// # HELP go_sql_max_open_connections Connections that may be open at once; 0 if there is no limit.
 	// # TYPE go_sql_max_open_connections gauge
 	// go_sql_max_open_connections{db_name="orders"} 20
 }

@@ -36,15 +36,15 @@ var poolMetrics = []struct {
 	kind             metric.Kind
 	value            func(*sql.DBStats) float64
 }{
-	{"go_sql_max_open_connections", "Maximum number of open connections to the database; 0 means no limit.", "", metric.Gauge, func(s *sql.DBStats) float64 { return float64(s.MaxOpenConnections) }},
-	{"go_sql_open_connections", "The number of established connections both in use and idle.", "", metric.Gauge, func(s *sql.DBStats) float64 { return float64(s.OpenConnections) }},
-	{"go_sql_in_use_connections", "The number of connections currently in use.", "", metric.Gauge, func(s *sql.DBStats) float64 { return float64(s.InUse) }},
-	{"go_sql_idle_connections", "The number of idle connections.", "", metric.Gauge, func(s *sql.DBStats) float64 { return float64(s.Idle) }},
-	{"go_sql_wait_count_total", "The total number of connections waited for.", "", metric.Counter, func(s *sql.DBStats) float64 { return float64(s.WaitCount) }},
-	{"go_sql_wait_duration_seconds_total", "The total time blocked waiting for a new connection.", "seconds", metric.Counter, func(s *sql.DBStats) float64 { return s.WaitDuration.Seconds() }},
-	{"go_sql_max_idle_closed_total", "The total number of connections closed due to SetMaxIdleConns.", "", metric.Counter, func(s *sql.DBStats) float64 { return float64(s.MaxIdleClosed) }},
-	{"go_sql_max_idle_time_closed_total", "The total number of connections closed due to SetConnMaxIdleTime.", "", metric.Counter, func(s *sql.DBStats) float64 { return float64(s.MaxIdleTimeClosed) }},
-	{"go_sql_max_lifetime_closed_total", "The total number of connections closed due to SetConnMaxLifetime.", "", metric.Counter, func(s *sql.DBStats) float64 { return float64(s.MaxLifetimeClosed) }},
+	{"go_sql_max_open_connections", "Connections that may be open at once; 0 if there is no limit.", "", metric.Gauge, func(s *sql.DBStats) float64 { return float64(s.MaxOpenConnections) }},
+	{"go_sql_open_connections", "Connections that are open, in use or idle.", "", metric.Gauge, func(s *sql.DBStats) float64 { return float64(s.OpenConnections) }},
+	{"go_sql_in_use_connections", "Connections that are in use.", "", metric.Gauge, func(s *sql.DBStats) float64 { return float64(s.InUse) }},
+	{"go_sql_idle_connections", "Connections that are idle.", "", metric.Gauge, func(s *sql.DBStats) float64 { return float64(s.Idle) }},
+	{"go_sql_wait_count_total", "Times that a connection was waited for.", "", metric.Counter, func(s *sql.DBStats) float64 { return float64(s.WaitCount) }},
+	{"go_sql_wait_duration_seconds_total", "Time spent waiting for connections.", "seconds", metric.Counter, func(s *sql.DBStats) float64 { return s.WaitDuration.Seconds() }},
+	{"go_sql_max_idle_closed_total", "Connections closed because more were idle than SetMaxIdleConns allows.", "", metric.Counter, func(s *sql.DBStats) float64 { return float64(s.MaxIdleClosed) }},
+	{"go_sql_max_idle_time_closed_total", "Connections closed because they were idle for longer than SetConnMaxIdleTime allows.", "", metric.Counter, func(s *sql.DBStats) float64 { return float64(s.MaxIdleTimeClosed) }},
+	{"go_sql_max_lifetime_closed_total", "Connections closed because they were older than SetConnMaxLifetime allows.", "", metric.Counter, func(s *sql.DBStats) float64 { return float64(s.MaxLifetimeClosed) }},
 }
 
 // NewStats returns a collector of db's statistics that is not registered. The name is

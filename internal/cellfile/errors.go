@@ -45,7 +45,7 @@ const (
 	Owner      Reason = "owner"       // belongs to another user
 	Vanished   Reason = "vanished"    // not there, or deleted while it was open
 	Replaced   Reason = "replaced"    // overwritten by another file while it was open
-	IO         Reason = "io"          // the system refuses; Err says why
+	IO         Reason = "io"          // the system refuses
 )
 
 // ReadError says why a file cannot be read, or not as far as it should.

@@ -23,7 +23,7 @@ const (
 	Owner      Reason = "owner"       // belongs to another user
 	Vanished   Reason = "vanished"    // deleted since the directory was listed
 	Replaced   Reason = "replaced"    // overwritten while it was read
-	IO         Reason = "io"          // the system refuses; Err says why
+	IO         Reason = "io"          // the system refuses
 	Value      Reason = "value"       // a number that a metric of its kind cannot have
 	Conflict   Reason = "conflict"    // contradicts other files: type, mode or buckets
 	Full       Reason = "full"        // more than this package is ready to hold

@@ -22,9 +22,8 @@ type Stats struct {
 	Absorbed           uint64            // files that the archive has everything of
 }
 
-// Content is the reason of files whose records cannot be what they say. Others are those
-// of package cellfile.
-const Content cellfile.Reason = "content"
+// Content is a reason besides those of package cellfile.
+const Content cellfile.Reason = "content" // the records cannot be what they say
 
 // Stats returns how the directory fares.
 func (d *Dir) Stats() Stats {
