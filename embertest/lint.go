@@ -123,6 +123,8 @@ func (l *linter) label(label string, rule Rule, format string, args ...any) {
 // anything. A prefix may stand before the names.
 var fixedNames = []Accept{
 	{Metric: "go_gc_gogc_percent", Rule: RuleBaseUnit, Why: "dashboards know it, for client_golang called it so"},
+	{Metric: "ember_collector_errors_total", Label: "collector", Rule: RuleCardinality, Why: "there are as many as the program has collectors and functions"},
+	{Metric: "ember_multiproc_conflicts_total", Label: "metric", Rule: RuleCardinality, Why: "there are as many as the program has metrics"},
 	{Metric: "ember_series", Label: "metric", Rule: RuleCardinality, Why: "there are as many as the program has metrics"},
 	{Metric: "ember_series_overflow_total", Label: "metric", Rule: RuleCardinality, Why: "there are as many as the program has metrics"},
 }

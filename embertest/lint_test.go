@@ -381,6 +381,8 @@ func TestOurOwnMetricsAreClean(t *testing.T) {
 		require.Empty(t, found(gathered{
 			series(metric.Gauge, "ember_series", "metric", metrics),
 			series(metric.Counter, "ember_series_overflow_total", "metric", metrics),
+			series(metric.Counter, "ember_multiproc_conflicts_total", "metric", metrics),
+			series(metric.Counter, "ember_collector_errors_total", "collector", metrics),
 		}))
 		require.Len(t, found(gathered{series(metric.Gauge, "shop_series", "metric", metrics)}), 1)
 	})
