@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,22 @@ func TestExpressions(t *testing.T) {
 		require.NoError(t, checkExpression(fmt.Sprintf("count by (%s) (%s)", v.label, substitute(v.selector, ".+", ".+")), known), v.name)
 	}
 	require.Greater(t, expressions, 40)
+
+	// The guide says how the dashboard becomes one of metrics with a namespace.
+	guide, err := os.ReadFile("../docs/monitoring.md")
+	require.NoError(t, err)
+	require.Contains(t, string(guide), `sed 's/\bhttp_/shop_http_/g' emberhttp.dashboard.json`)
+	shop := make(map[string]map[string]bool)
+	for name, labels := range known {
+		if strings.HasPrefix(name, "http_") {
+			name = "shop_" + name
+		}
+		shop[name] = labels
+	}
+	for _, q := range d.queries {
+		expr := regexp.MustCompile(`\bhttp_`).ReplaceAllString(q.expr, "shop_http_")
+		require.NoError(t, checkExpression(substitute(expr, ".+", ".+"), shop), "%s: %s", q.panel, expr)
+	}
 
 	for expr, want := range map[string]string{
 		`http_request_total`:                               `there is no metric http_request_total`,

@@ -377,7 +377,7 @@ func TestMonitoring(t *testing.T) {
 	w.eventually(t, "count_over_time(up[10m]) >= 3 and up == 1", func(s []sample) bool { return len(s) == len(m.registries) })
 	m.goWrong()
 
-	t.Run("alerts", func(t *testing.T) { testAlerts(t, m, w) })
+	t.Run("alerts", func(t *testing.T) { testAlerts(t, w) })
 	t.Run("recording rules", func(t *testing.T) {
 		for _, r := range readRules(t) {
 			if r.Record != "" {
@@ -392,7 +392,7 @@ func TestMonitoring(t *testing.T) {
 }
 
 // testAlerts wants each alert to fire, and to say something.
-func testAlerts(t *testing.T, m *monitored, w *watcher) {
+func testAlerts(t *testing.T, w *watcher) {
 	want := make(map[string]bool) // by what alert and in which job
 	for _, r := range readRules(t) {
 		switch {
