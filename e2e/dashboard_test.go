@@ -19,9 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+//lint:ignore SA1019 what is preferred to it, Grafana 10 and 11 cannot read
+type boardModel = dashboard.Dashboard
+
 // board is what the tests want to know of a dashboard.
 type board struct {
-	model     dashboard.Dashboard
+	model     boardModel
 	queries   []boardQuery
 	variables []boardVariable
 }
@@ -66,7 +69,7 @@ func readDashboard(t *testing.T) *board {
 // flaws returns what is wrong with a dashboard by Grafana's own model: fields that it does
 // not know or that are missing, and values that a field cannot have.
 func flaws(text []byte) []string {
-	var model dashboard.Dashboard
+	var model boardModel
 	var parts struct {
 		Panels []struct{ FieldConfig json.RawMessage }
 	}
