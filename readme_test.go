@@ -108,7 +108,7 @@ func TestDocumentsCode(t *testing.T) {
 	require.GreaterOrEqual(t, blocks, 5)
 }
 
-// The alert of the guide is one to Prometheus.
+// The alert of the guide is one to Prometheus, and the one that ships.
 func TestDocumentsAlert(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
@@ -117,13 +117,14 @@ func TestDocumentsAlert(t *testing.T) {
 		t.Skip(missing)
 	}
 	guide := readText(t, filepath.Join("docs", "multiproc.md"))
-	_, rules, ok := strings.Cut(guide, "```yaml\ngroups:")
+	_, alert, ok := strings.Cut(guide, "```yaml\n      - alert:")
 	require.True(t, ok)
-	rules, _, ok = strings.Cut("groups:"+rules, "```\n")
+	alert, _, ok = strings.Cut("      - alert:"+alert, "```\n")
 	require.True(t, ok)
+	require.True(t, strings.Contains(readText(t, filepath.Join("monitoring", "ember.rules.yml")), alert+"\n"), "another one ships")
 	file := filepath.Join(t.TempDir(), "rules.yaml")
 	tests := filepath.Join(t.TempDir(), "tests.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(rules), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("groups:\n  - name: ember\n    rules:\n"+alert), 0o600))
 	// It fires when a series appears as well as when one grows.
 	require.NoError(t, os.WriteFile(tests, []byte(`rule_files: [`+file+`]
 tests:
@@ -135,14 +136,29 @@ tests:
         values: _x29 1+0x30
       - series: 'ember_multiproc_series_without_place_total{job="a", instance="y"}'
         values: 7+0x60
+      - series: 'ember_multiproc_series_without_place_total{job="a", instance="z"}'
+        values: 7+0x29 8+0x30
     alert_rule_test:
       - {eval_time: 25m, alertname: EmberMultiprocIncomplete}
       - {eval_time: 55m, alertname: EmberMultiprocIncomplete}
       - eval_time: 35m
         alertname: EmberMultiprocIncomplete
         exp_alerts:
-          - exp_labels: {job: a, instance: x}
-            exp_annotations: {summary: Some metrics of x lack what some process has counted.}
+          - exp_labels: {job: a, instance: x, reason: corrupt, severity: warning}
+            exp_annotations:
+              summary: Some metrics of x lack what some process has counted.
+              description: >-
+                In the last 15 minutes there were files of processes that could not be read, or not
+                all of them, for corrupt. Other processes are counted in full. The log of the
+                processes says which file it is, or what is to be raised.
+          - exp_labels: {job: a, instance: z, severity: warning}
+            exp_annotations:
+              summary: Some metrics of z lack what some process has counted.
+              description: >-
+                In the last 15 minutes there was no place for some series, so scrapes lack what is
+                counted in them. There is not enough space for the directory, a file has reached
+                WithMaxBytes, or all processes together have more series than WithMaxSeries. The log
+                of the processes says which file it is, or what is to be raised.
 `), 0o600))
 	out, err := exec.CommandContext(t.Context(), promtool, "test", "rules", tests).CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -4,6 +4,6 @@
 // caches that it starts, talks to by their usual drivers, and stops. It is a module of its
 // own so that none of those drivers is in the go.mod of Ember's users.
 //
-// On Debian it wants the packages postgresql and redis-server. Tests that lack one are
-// skipped, and under CI=true fail.
+// On Debian it wants the packages postgresql, redis-server and prometheus. Tests that lack
+// one are skipped, and under CI=true fail.
 package e2e
