@@ -92,6 +92,11 @@ func TestRoutes(t *testing.T) {
 		mux.Handle(prefix, h)
 		return mux
 	}
+	changing := func(pattern string, change func(*http.Request)) *http.ServeMux {
+		mux := http.NewServeMux()
+		mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) { change(r) })
+		return mux
+	}
 	for name, tc := range map[string]struct {
 		handler http.Handler
 		options emberhttp.Options
@@ -112,11 +117,21 @@ func TestRoutes(t *testing.T) {
 		"method not allowed": {handler: users("GET /users/{id}"), method: "POST", target: "/users/1", want: "unmatched"},
 		"no mux":             {handler: http.HandlerFunc(ok), target: "/users/1", want: "unmatched"},
 
-		"redirect to the slash":            {handler: users("/users/{id}/"), target: "/users/1", want: "/users/{id}/"},
-		"CONNECT, redirected to the slash": {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1", want: "unmatched"},
-		"the same, not clean":              {handler: users("/users/{id}/"), method: "CONNECT", target: "/x/..//users/1", want: "unmatched"},
-		"CONNECT, with the slash":          {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1/", want: "/users/{id}/"},
-		"redirect to the clean path":       {handler: users("/users/{id}"), target: "//users/1", want: "/users/{id}"},
+		"redirect to the slash":               {handler: users("/users/{id}/"), target: "/users/1", want: "/users/{id}/"},
+		"the same, without wildcards":         {handler: users("/static/"), target: "/static", want: "/static/"},
+		"the same, by Routes":                 {handler: copies(emberhttp.Routes(users("/static/"))), target: "/static", want: "/static/"},
+		"CONNECT, redirected to the slash":    {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1", want: "unmatched"},
+		"the same, not clean":                 {handler: users("/users/{id}/"), method: "CONNECT", target: "/x/..//users/1", want: "unmatched"},
+		"the same, with an escaped slash":     {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1%2F", want: "unmatched"},
+		"the same, with two escaped slashes":  {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1%2F%2F", want: "unmatched"},
+		"the same, with escaped dots":         {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1%2F..%2F2", want: "unmatched"},
+		"the same, with dots and a slash":     {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1%2F.%2F", want: "unmatched"},
+		"CONNECT, with the slash":             {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1/", want: "/users/{id}/"},
+		"CONNECT, without wildcards":          {handler: users("/static/"), method: "CONNECT", target: "/static/a", want: "/static/"},
+		"redirect to the clean path":          {handler: users("/users/{id}"), target: "//users/1", want: "/users/{id}"},
+		"redirect to the clean path of none":  {handler: users("/users/{id}"), target: "//nobody", want: "unmatched"},
+		"a handler that cuts the slash":       {handler: changing("/users/", func(r *http.Request) { r.URL.Path = "/users" }), target: "/users/", want: "/users/"},
+		"a handler that changes path, method": {handler: changing("GET /users/{id}", func(r *http.Request) { r.URL.Path, r.Method = "/", "PUT" }), target: "/users/1", want: "/users/{id}"},
 
 		"copied":                          {handler: copies(users("/users/{id}")), target: "/users/1", want: "unmatched"},
 		"copied, with Routes":             {handler: copies(emberhttp.Routes(users("/users/{id}"))), target: "/users/1", want: "/users/{id}"},

@@ -50,16 +50,35 @@ type carrierKey struct{}
 // Value implements context.Context.
 func (c *carrier) Value(key any) any {
 	if _, ok := key.(carrierKey); ok {
-		return c.notes
+		return c
 	}
 	return c.Context.Value(key)
 }
 
-// notesOf returns the notes of the request that ctx is of, or nil if no middleware of this
+// carrierOf returns the innermost carrier that ctx is of, or nil if no middleware of this
 // package is around it.
-func notesOf(ctx context.Context) *notes {
-	n, _ := ctx.Value(carrierKey{}).(*notes)
-	return n
+func carrierOf(ctx context.Context) *carrier {
+	c, _ := ctx.Value(carrierKey{}).(*carrier)
+	return c
+}
+
+// add lets f change what is noted, here and in all middlewares further outside. For nil
+// there are none.
+func (c *carrier) add(f func(*said)) {
+	for ; c != nil; c = carrierOf(c.Context) {
+		c.notes.add(f)
+	}
+}
+
+// outermost returns the carrier that has no other around it.
+func (c *carrier) outermost() *carrier {
+	for {
+		outer := carrierOf(c.Context)
+		if outer == nil {
+			return c
+		}
+		c = outer
+	}
 }
 
 // SetRoute says which route serves the request that ctx is of, for the label "path": for
@@ -67,18 +86,14 @@ func notesOf(ctx context.Context) *notes {
 // query language. The last call counts, and more than any other way to find the route. The
 // route must be one of a limited number. Without a Middleware around it nothing happens.
 func SetRoute(ctx context.Context, route string) {
-	if n := notesOf(ctx); n != nil {
-		n.add(func(s *said) { s.route = route })
-	}
+	carrierOf(ctx).add(func(s *said) { s.route = route })
 }
 
 // SetOutcome says what became of the request that ctx is of, for Options.Outcome: "failure"
 // for one that is answered with 200 all the same. The last call counts. Without a
 // Middleware around it nothing happens.
 func SetOutcome(ctx context.Context, outcome string) {
-	if n := notesOf(ctx); n != nil {
-		n.add(func(s *said) { s.outcome = outcome })
-	}
+	carrierOf(ctx).add(func(s *said) { s.outcome = outcome })
 }
 
 // SuccessOrFailure is an Options.Outcome. It returns what the handler said with SetOutcome,
@@ -122,30 +137,30 @@ type routes struct {
 
 // ServeHTTP implements http.Handler.
 func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	n := notesOf(r.Context())
-	if n == nil {
+	c := carrierOf(r.Context())
+	if c == nil {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	if h.mux != nil && !leadsTo(w, n) {
+	early := ""
+	if h.mux != nil && !leadsTo(w, c.outermost().notes) {
 		// Something between keeps the response to itself, and may give up on the handler
 		// before it returns, as http.TimeoutHandler does. It must be known by then.
 		_, pattern := h.mux.Handler(r)
-		n.notePattern(r, pattern, false)
+		if early = routeOf(r, pattern); early != "" {
+			c.add(func(s *said) { s.pattern, s.ctx = early, r.Context() })
+		}
 	}
-	defer func() { n.notePattern(r, r.Pattern, true) }()
+	defer func() {
+		if final := routeOf(r, r.Pattern); final != "" {
+			c.add(func(s *said) {
+				if s.pattern == "" || s.pattern == early { // otherwise it is that of a mux further inside
+					s.pattern, s.ctx = final, r.Context()
+				}
+			})
+		}
+	}()
 	h.next.ServeHTTP(w, r)
-}
-
-// notePattern notes a ServeMux's pattern. The final one of the innermost mux stays.
-func (n *notes) notePattern(r *http.Request, pattern string, final bool) {
-	if route := routeOf(r, pattern); route != "" {
-		n.add(func(s *said) {
-			if s.pattern == "" || !final {
-				s.pattern, s.ctx = route, r.Context()
-			}
-		})
-	}
 }
 
 // leadsTo reports whether w is the writer of the recorder whose notes these are, or unwraps
@@ -168,19 +183,19 @@ func leadsTo(w http.ResponseWriter, n *notes) bool {
 // host; or "" if r matched none.
 func routeOf(r *http.Request, pattern string) string {
 	slash := strings.IndexByte(pattern, '/')
-	if slash < 0 || slash == 0 && r.URL != nil && isRedirect(r.URL.Path, pattern) {
+	if slash < 0 || r.Method == http.MethodConnect && r.URL != nil && pattern == redirectionOf(r.URL.Path) {
 		return ""
 	}
 	return pattern[slash:]
 }
 
-// isRedirect reports whether pattern is not a pattern. If the mux has one for /tree/ only,
-// it redirects a request for /tree, and in some cases and versions says that it matched the
-// path with a slash, wildcards filled in.
-func isRedirect(of, pattern string) bool {
-	if last := len(pattern) - 1; last > 0 && pattern[last] == '/' {
-		without := pattern[:last]
-		return of == without || len(of) > last && path.Clean(of) == without && of[len(of)-1] != '/'
+// redirectionOf returns where a mux redirects a CONNECT for of to, if it has a pattern for
+// what is one slash longer. In place of that pattern, and for this method alone, it leaves
+// this path in the request, with whatever the client put where wildcards are.
+func redirectionOf(of string) string {
+	clean := path.Clean("/" + of)
+	if len(clean) > 1 && strings.HasSuffix(of, "/") {
+		clean += "/"
 	}
-	return false
+	return clean + "/"
 }
