@@ -18,12 +18,15 @@ import (
 //	http_response_size_bytes{method,path}              histogram, of bodies
 //	http_requests_in_flight                            gauge
 //
-// They are registered at once. The same options again, in the same registry, share them;
-// options that contradict what is registered make Middleware panic. The package's
-// documentation says what each label has in which case.
+// They are registered at once. A nil registry is ember.Default(). The same options again, in
+// the same registry, share them; options that contradict what is registered make Middleware
+// panic. The package's documentation says what each label has in which case.
 //
 // Around the handler there should be one Middleware: a request counts once in each.
 func Middleware(reg *ember.Registry, opts Options) func(http.Handler) http.Handler {
+	if reg == nil {
+		reg = ember.Default()
+	}
 	opts.Methods = slices.Clone(opts.Methods)
 	metrics := newServerMetrics(reg, &opts)
 	return func(next http.Handler) http.Handler {

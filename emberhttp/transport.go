@@ -73,6 +73,9 @@ const defaultMaxHosts = 100
 // copied from as before. Nil for next means http.DefaultTransport. The metrics are
 // registered at once, on the terms of Middleware.
 func Transport(reg *ember.Registry, opts TransportOptions, next http.RoundTripper) http.RoundTripper {
+	if reg == nil {
+		reg = ember.Default()
+	}
 	if next == nil {
 		next = http.DefaultTransport
 	}
