@@ -31,7 +31,8 @@
 // of 1xx do not count, but for 101 in HTTP/1.
 //
 //   - A handler that writes nothing has 200, as the server sends it.
-//   - A handler that panics has 500, whatever was sent before. The panic goes on.
+//   - A handler that panics has 500, whatever was sent before. The panic goes on. So it is if
+//     a hook of [Options] panics after the handler.
 //     http.ErrAbortHandler is no exception, for the response is not whole; but it is 499 if the
 //     client was gone, which is how reverse proxies end then.
 //   - A handler that returns without having sent anything, when the client is gone, has 499, and

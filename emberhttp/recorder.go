@@ -190,17 +190,18 @@ func (r *recorder) close() {
 		r.m.record(r, r.finalStatus(), took)
 		return
 	}
-	// The panic goes on; the stack that the server logs has its origin.
+	// The panic goes on, also if a hook panics too; the stack that the server logs has its
+	// origin.
 	cause := recover()
+	if cause != nil { // otherwise it is runtime.Goexit
+		defer panic(cause)
+	}
 	status := http.StatusInternalServerError
 	if cause == http.ErrAbortHandler && r.clientGone() {
 		status = statusClientGone
 	}
 	r.giveBack()
 	r.m.record(r, status, took)
-	if cause != nil { // otherwise it is runtime.Goexit
-		panic(cause)
-	}
 }
 
 // finalStatus returns the status of a request whose handler returned.
