@@ -42,27 +42,33 @@ func TestOptionsThatContradict(t *testing.T) {
 		want string
 	}{
 		"namespace": {
-			ember.NewRegistry(), emberhttp.Options{Namespace: "\xff"},
+			ember.NewRegistry(),
+			emberhttp.Options{Namespace: "\xff"},
 			"ember: the counter name \"\\xff_http_requests_total\" is not valid UTF-8",
 		},
 		"label of its own": {
-			ember.NewRegistry(), emberhttp.Options{ConstLabels: ember.Labels{"path": "/"}},
+			ember.NewRegistry(),
+			emberhttp.Options{ConstLabels: ember.Labels{"path": "/"}},
 			`ember: counter "http_requests_total": the label name "path" stands twice`,
 		},
 		"outcome, with an outcome": {
-			ember.NewRegistry(), emberhttp.Options{ConstLabels: ember.Labels{"outcome": "x"}, Outcome: emberhttp.SuccessOrFailure},
+			ember.NewRegistry(),
+			emberhttp.Options{ConstLabels: ember.Labels{"outcome": "x"}, Outcome: emberhttp.SuccessOrFailure},
 			`ember: counter "http_requests_total": the label name "outcome" stands twice`,
 		},
 		"label of histograms": {
-			ember.NewRegistry(), emberhttp.Options{ConstLabels: ember.Labels{"le": "1"}},
+			ember.NewRegistry(),
+			emberhttp.Options{ConstLabels: ember.Labels{"le": "1"}},
 			`ember: histogram "http_request_duration_seconds": the label name "le" is reserved in a histogram`,
 		},
 		"buckets": {
-			ember.NewRegistry(), emberhttp.Options{Buckets: []float64{2, 1}},
+			ember.NewRegistry(),
+			emberhttp.Options{Buckets: []float64{2, 1}},
 			`ember: histogram "http_request_duration_seconds": bucket 1 (1) must be above bucket 0 (2)`,
 		},
 		"outcome or not": {
-			taken(emberhttp.Options{}), emberhttp.Options{Outcome: emberhttp.SuccessOrFailure},
+			taken(emberhttp.Options{}),
+			emberhttp.Options{Outcome: emberhttp.SuccessOrFailure},
 			`ember: "http_requests_total" has the labels ["method" "outcome" "path" "status"], but is registered with the labels ["method" "path" "status"]`,
 		},
 	} {
