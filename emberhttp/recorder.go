@@ -66,9 +66,6 @@ func (r *recorder) wrote(n int64) {
 	}
 }
 
-// Unwrap returns the writer that http.ResponseController finds the rest of its methods in.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.w }
-
 // The following are what the faces have in their methods.
 
 func (r *recorder) closeNotify() <-chan bool { return r.w.(closeNotifier).CloseNotify() }
@@ -77,12 +74,12 @@ func (r *recorder) flush() { _ = r.flushError() }
 
 // flushError is what http.ResponseController prefers, and does the same as it would.
 func (r *recorder) flushError() (err error) {
-	if w, ok := r.w.(interface{ FlushError() error }); ok {
+	if w, ok := r.w.(errorFlusher); ok {
 		err = w.FlushError()
 	} else {
 		r.w.(http.Flusher).Flush()
 	}
-	r.wrote(0)
+	r.flushed(err)
 	return err
 }
 

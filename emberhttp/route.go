@@ -171,7 +171,7 @@ func leadsTo(w http.ResponseWriter, n *notes) bool {
 		if v := reflect.ValueOf(w); v.Kind() == reflect.Pointer && v.Pointer() == reflect.ValueOf(n).Pointer() {
 			return true
 		}
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		u, ok := w.(unwrapper)
 		if !ok {
 			return false
 		}
