@@ -160,8 +160,10 @@ func (b *countingBody) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.n.Add(int64(n))
 	}
-	if err == io.EOF && b.of.inner.Trailer == nil {
-		b.of.inner.Trailer = b.of.outer.Trailer // where the server puts those that nobody announced
+	if err == io.EOF && b.of.outer.Trailer != nil && b.of.inner.Trailer == nil {
+		// The server has put those that nobody announced in the original. Where there are
+		// none nothing is written, for others may copy the request meanwhile.
+		b.of.inner.Trailer = b.of.outer.Trailer
 	}
 	return n, err
 }

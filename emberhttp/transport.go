@@ -140,7 +140,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	status = statusLabel(response.StatusCode)
 	if response.Body != nil && response.Body != http.NoBody {
 		more = true
-		response.Body = newBody(response.Body, t, method, host)
+		response.Body = newBody(ctx, response.Body, t, method, host)
 	}
 	return response, nil
 }
