@@ -23,7 +23,8 @@ import (
 // the same registry, share them; options that contradict what is registered make Middleware
 // panic. The package's documentation says what each label has in which case.
 //
-// Around the handler there should be one Middleware: a request counts once in each.
+// Around the handler there should be one Middleware: a request counts once in each, and only
+// the innermost knows what Routes, SetRoute and SetOutcome say.
 func Middleware(reg *ember.Registry, opts Options) func(http.Handler) http.Handler {
 	if reg == nil {
 		reg = ember.Default()

@@ -50,35 +50,16 @@ type carrierKey struct{}
 // Value implements context.Context.
 func (c *carrier) Value(key any) any {
 	if _, ok := key.(carrierKey); ok {
-		return c
+		return c.notes
 	}
 	return c.Context.Value(key)
 }
 
-// carrierOf returns the innermost carrier that ctx is of, or nil if no middleware of this
+// notesOf returns the notes of the request that ctx is of, or nil if no middleware of this
 // package is around it.
-func carrierOf(ctx context.Context) *carrier {
-	c, _ := ctx.Value(carrierKey{}).(*carrier)
-	return c
-}
-
-// add lets f change what is noted, here and in all middlewares further outside. For nil
-// there are none.
-func (c *carrier) add(f func(*said)) {
-	for ; c != nil; c = carrierOf(c.Context) {
-		c.notes.add(f)
-	}
-}
-
-// outermost returns the carrier that has no other around it.
-func (c *carrier) outermost() *carrier {
-	for {
-		outer := carrierOf(c.Context)
-		if outer == nil {
-			return c
-		}
-		c = outer
-	}
+func notesOf(ctx context.Context) *notes {
+	n, _ := ctx.Value(carrierKey{}).(*notes)
+	return n
 }
 
 // SetRoute says which route serves the request that ctx is of, for the label "path": for
@@ -86,14 +67,18 @@ func (c *carrier) outermost() *carrier {
 // query language. The last call counts, and more than any other way to find the route. The
 // route must be one of a limited number. Without a Middleware around it nothing happens.
 func SetRoute(ctx context.Context, route string) {
-	carrierOf(ctx).add(func(s *said) { s.route = route })
+	if n := notesOf(ctx); n != nil {
+		n.add(func(s *said) { s.route = route })
+	}
 }
 
 // SetOutcome says what became of the request that ctx is of, for Options.Outcome: "failure"
 // for one that is answered with 200 all the same. The last call counts. Without a
 // Middleware around it nothing happens.
 func SetOutcome(ctx context.Context, outcome string) {
-	carrierOf(ctx).add(func(s *said) { s.outcome = outcome })
+	if n := notesOf(ctx); n != nil {
+		n.add(func(s *said) { s.outcome = outcome })
+	}
 }
 
 // SuccessOrFailure is an Options.Outcome. It returns what the handler said with SetOutcome,
@@ -137,23 +122,23 @@ type routes struct {
 
 // ServeHTTP implements http.Handler.
 func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := carrierOf(r.Context())
-	if c == nil {
+	n := notesOf(r.Context())
+	if n == nil {
 		h.next.ServeHTTP(w, r)
 		return
 	}
 	early := ""
-	if h.mux != nil && !leadsTo(w, c.outermost().notes) {
+	if h.mux != nil && !leadsTo(w, n) {
 		// Something between keeps the response to itself, and may give up on the handler
 		// before it returns, as http.TimeoutHandler does. It must be known by then.
 		_, pattern := h.mux.Handler(r)
 		if early = routeOf(r, pattern); early != "" {
-			c.add(func(s *said) { s.pattern, s.ctx = early, r.Context() })
+			n.add(func(s *said) { s.pattern, s.ctx = early, r.Context() })
 		}
 	}
 	defer func() {
 		if final := routeOf(r, r.Pattern); final != "" {
-			c.add(func(s *said) {
+			n.add(func(s *said) {
 				if s.pattern == "" || s.pattern == early { // otherwise it is that of a mux further inside
 					s.pattern, s.ctx = final, r.Context()
 				}

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -82,36 +81,50 @@ func TestRoutesDoesNoHarm(t *testing.T) {
 	}
 }
 
-// TestTwoMiddlewares holds that each of them, with a registry of its own, knows the route.
+// TestTwoMiddlewares holds that each of them, with a registry of its own, knows the route
+// that a mux leaves in the request, and the innermost alone what is said to it.
 func TestTwoMiddlewares(t *testing.T) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/users/{id}", func(_ http.ResponseWriter, r *http.Request) {
-		emberhttp.SetOutcome(r.Context(), "failure")
-	})
-	for name, tc := range map[string]struct {
-		handler http.Handler
-		want    string
-	}{
-		"mux":            {mux, "/users/{id}"},
-		"Routes":         {copies(emberhttp.Routes(mux)), "/users/{id}"},
-		"TimeoutHandler": {http.TimeoutHandler(emberhttp.Routes(mux), time.Minute, ""), "/users/{id}"},
-		"SetRoute": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			emberhttp.SetRoute(r.Context(), "/set")
-			mux.ServeHTTP(w, r)
-		}), "/set"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			outer, inner := ember.NewRegistry(), ember.NewRegistry()
-			opts := emberhttp.Options{Outcome: emberhttp.SuccessOrFailure}
-			h := emberhttp.Middleware(outer, opts)(copies(emberhttp.Middleware(inner, opts)(tc.handler)))
-			serve(h, "GET", "/users/1")
-			want := []string{`{method="GET",path="` + tc.want + `",status="200",outcome="failure"} 1`}
-			require.Equal(t, want, totals(t, inner))
-			if name != "mux" { // of which the outer one cannot know, as there is no Routes
-				require.Equal(t, want, totals(t, outer))
-			}
-		})
+	mux.HandleFunc("/users/{id}", ok)
+	mux.HandleFunc("/set", func(_ http.ResponseWriter, r *http.Request) { emberhttp.SetRoute(r.Context(), "/by-hand") })
+	outer, inner := ember.NewRegistry(), ember.NewRegistry()
+	h := emberhttp.Middleware(outer, emberhttp.Options{})(emberhttp.Middleware(inner, emberhttp.Options{})(mux))
+	serve(h, "GET", "/users/1")
+	serve(h, "GET", "/set")
+	require.Equal(t, []string{
+		`{method="GET",path="/set",status="200"} 1`,
+		`{method="GET",path="/users/{id}",status="200"} 1`,
+	}, totals(t, outer))
+	require.Equal(t, []string{
+		`{method="GET",path="/by-hand",status="200"} 1`,
+		`{method="GET",path="/users/{id}",status="200"} 1`,
+	}, totals(t, inner))
+	for _, reg := range []*ember.Registry{outer, inner} {
+		require.Contains(t, samples(t, reg), "http_requests_in_flight 0")
 	}
+}
+
+// A handler may serve requests of its own, with the context of the one that it got, as one
+// for batches does: each has a route of its own.
+func TestRequestsOfARequest(t *testing.T) {
+	reg := ember.NewRegistry()
+	middleware := emberhttp.Middleware(reg, emberhttp.Options{})
+	parts := http.NewServeMux()
+	parts.HandleFunc("/parts/{id}", ok)
+	parts.HandleFunc("/set", func(_ http.ResponseWriter, r *http.Request) { emberhttp.SetRoute(r.Context(), "/by-hand") })
+	part := middleware(emberhttp.Routes(parts))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/batch", func(_ http.ResponseWriter, r *http.Request) {
+		for _, target := range []string{"/parts/1", "/parts/2", "/set"} {
+			part.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(r.Context(), "GET", target, nil))
+		}
+	})
+	serve(middleware(copies(emberhttp.Routes(mux))), "POST", "/batch")
+	require.Equal(t, []string{
+		`{method="GET",path="/by-hand",status="200"} 1`,
+		`{method="GET",path="/parts/{id}",status="200"} 2`,
+		`{method="POST",path="/batch",status="200"} 1`,
+	}, totals(t, reg))
 }
 
 // What is set too late, or by somebody else, does no harm.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -174,4 +175,71 @@ func TestUnwrapReachesEveryWriter(t *testing.T) {
 		}
 	})).ServeHTTP(outer, httptest.NewRequest("GET", "/", nil))
 	require.True(t, found)
+}
+
+// readFromConn takes note of what is copied to a connection by its ReadFrom, which is where
+// sendfile is.
+type readFromConn struct {
+	net.Conn
+	copied func(string)
+}
+
+func (c *readFromConn) ReadFrom(r io.Reader) (int64, error) {
+	of := r
+	if limited, ok := r.(*io.LimitedReader); ok {
+		of = limited.R
+	}
+	c.copied(fmt.Sprintf("%T", of))
+	return io.Copy(c.Conn, r)
+}
+
+type readFromListener struct {
+	net.Listener
+	copied func(string)
+}
+
+func (l readFromListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &readFromConn{c, l.copied}, nil
+}
+
+// TestFilesReachTheConnection holds that a file is copied to the connection as it is without
+// the middleware.
+func TestFilesReachTheConnection(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"ServeFile": func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, testFile) },
+		"io.Copy": func(w http.ResponseWriter, _ *http.Request) {
+			f, err := os.Open(testFile)
+			if err != nil {
+				panic(err)
+			}
+			defer f.Close()
+			if n, err := io.Copy(w, f); n != 1<<20 || err != nil {
+				panic(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var seen []string
+			for _, h := range []http.Handler{handler, emberhttp.Middleware(ember.NewRegistry(), emberhttp.Options{})(handler)} {
+				var copied lockedBuffer
+				server := httptest.NewUnstartedServer(h)
+				server.Listener = readFromListener{server.Listener, func(of string) { fmt.Fprintln(&copied, of) }}
+				server.Start()
+				response, err := server.Client().Get(server.URL)
+				require.NoError(t, err)
+				n, err := io.Copy(io.Discard, response.Body)
+				require.NoError(t, err)
+				require.EqualValues(t, 1<<20, n)
+				response.Body.Close()
+				server.Close()
+				seen = append(seen, copied.String())
+			}
+			require.Contains(t, seen[0], "os.")
+			require.Equal(t, seen[0], seen[1])
+		})
+	}
 }
