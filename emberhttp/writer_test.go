@@ -217,6 +217,7 @@ func TestFilesReachTheConnection(t *testing.T) {
 				panic(err)
 			}
 			defer f.Close()
+			w.Header().Set("Content-Length", fmt.Sprint(1<<20)) // or else it is in chunks
 			if n, err := io.Copy(w, f); n != 1<<20 || err != nil {
 				panic(err)
 			}
