@@ -217,6 +217,42 @@ func TestRouteOfALateHandler(t *testing.T) {
 	})
 }
 
+// Within http.TimeoutHandler the handler's own end is recorded, whenever that is: nobody
+// tells it what the client got.
+func TestWithinTimeoutHandler(t *testing.T) {
+	for name, tc := range map[string]struct {
+		handler http.HandlerFunc
+		want    string
+	}{
+		"goes at once": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "200"},
+		"says so": {func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			http.Error(w, "late", http.StatusGatewayTimeout)
+		}, "504"},
+		"notices nothing": {func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Minute)
+			io.WriteString(w, chunk)
+		}, "200"},
+		"panics": {func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		}, "500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				reg := ember.NewRegistry()
+				mux := http.NewServeMux()
+				mux.HandleFunc("/slow/{id}", tc.handler)
+				h := http.TimeoutHandler(emberhttp.Middleware(reg, emberhttp.Options{})(mux), time.Second, "late")
+				require.Equal(t, 503, serve(h, "GET", "/slow/1").Code)
+				time.Sleep(2 * time.Minute)
+				require.Equal(t, []string{`{method="GET",path="/slow/{id}",status="` + tc.want + `"} 1`}, totals(t, reg))
+				require.Contains(t, samples(t, reg), "http_requests_in_flight 0")
+			})
+		})
+	}
+}
+
 func TestDuration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := ember.NewRegistry()
@@ -378,23 +414,35 @@ func TestSetWithoutMiddleware(t *testing.T) {
 	require.Equal(t, 202, serve(emberhttp.Routes(mux), "GET", "/x").Code)
 }
 
-// The difference that the package's documentation admits.
+// The difference that the package's documentation admits, and what has none.
 func TestMaxBytesReaderKeepsTheConnection(t *testing.T) {
-	limit := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 8))
-		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
-	})
-	for closed, h := range map[bool]http.Handler{true: limit, false: emberhttp.Middleware(ember.NewRegistry(), emberhttp.Options{})(limit)} {
-		server := httptest.NewServer(h)
-		response, err := server.Client().Post(server.URL, "", strings.NewReader(chunk))
-		require.NoError(t, err)
-		b, err := io.ReadAll(response.Body)
-		require.NoError(t, err)
-		response.Body.Close()
-		require.Equal(t, 413, response.StatusCode)
-		require.Equal(t, "http: request body too large\n", string(b))
-		require.Equal(t, closed, response.Close)
-		server.Close()
+	limit := func(bytes int64) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bytes))
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+		})
+	}
+	middleware := emberhttp.Middleware(ember.NewRegistry(), emberhttp.Options{})
+	for name, tc := range map[string]struct {
+		handler http.Handler
+		closes  bool
+	}{
+		"without":                {limit(8), true},
+		"with":                   {middleware(limit(8)), false},
+		"MaxBytesHandler around": {http.MaxBytesHandler(middleware(limit(100)), 8), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(tc.handler)
+			defer server.Close()
+			response, err := server.Client().Post(server.URL, "", strings.NewReader(chunk))
+			require.NoError(t, err)
+			defer response.Body.Close()
+			b, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.Equal(t, 413, response.StatusCode)
+			require.Equal(t, "http: request body too large\n", string(b))
+			require.Equal(t, tc.closes, response.Close)
+		})
 	}
 }
 
