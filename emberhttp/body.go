@@ -13,14 +13,15 @@ import (
 type body struct {
 	io.ReadCloser
 	t            *transport
+	ctx          context.Context // of the request
 	method, host string
 	ended        atomic.Bool
 }
 
 // newBody returns b with a note of its end taken, and with the same methods, as far as
 // packages net/http and io look for any.
-func newBody(b io.ReadCloser, t *transport, method, host string) io.ReadCloser {
-	of := &body{ReadCloser: b, t: t, method: method, host: host}
+func newBody(ctx context.Context, b io.ReadCloser, t *transport, method, host string) io.ReadCloser {
+	of := &body{ReadCloser: b, t: t, ctx: ctx, method: method, host: host}
 	w, writes := b.(io.Writer)
 	_, copies := b.(io.WriterTo)
 	c, closes := b.(closeWriter)
@@ -81,11 +82,10 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements io.Closer.
+// Close implements io.Closer. It is the end before a Read that it interrupts fails.
 func (b *body) Close() error {
-	err := b.ReadCloser.Close()
 	b.end(nil)
-	return err
+	return b.ReadCloser.Close()
 }
 
 // copier has what a body has beside its methods if it can write itself.
@@ -99,13 +99,14 @@ func (c copier) WriteTo(w io.Writer) (int64, error) {
 	return n, err
 }
 
-// end takes note of the end, which was err. Who cancels a request has no error.
+// end takes note of the end, which was err. Who cancels a request has no error, but may
+// see a cause of their own in its place.
 func (b *body) end(err error) {
 	if !b.ended.CompareAndSwap(false, true) {
 		return
 	}
 	b.t.inFlight.Dec()
-	if err != nil && err != io.EOF && !errors.Is(err, context.Canceled) {
+	if err != nil && err != io.EOF && !errors.Is(err, context.Canceled) && b.ctx.Err() != context.Canceled {
 		b.t.broken.With(b.method, b.host).Inc()
 	}
 }

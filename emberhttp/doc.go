@@ -31,25 +31,30 @@
 // of 1xx do not count, but for 101 in HTTP/1.
 //
 //   - A handler that writes nothing has 200, as the server sends it.
-//   - A handler that panics has 500, whatever was sent before. The panic goes on.
-//     http.ErrAbortHandler is no exception, for the response is not whole; but it is 499 if the
-//     client was gone, which is how reverse proxies end then.
+//   - A handler that panics has 500, whatever was sent before. The panic goes on. So it is if
+//     a hook of [Options] panics after the handler. http.ErrAbortHandler is no exception, for
+//     the response is not whole; but it is 499 if the client was gone, which is how reverse
+//     proxies end then.
 //   - A handler that returns without having sent anything, when the client is gone, has 499, and
 //     so it has if the request's context was canceled for any other reason. What was sent
 //     before that counts, even if it came too late.
 //   - A connection that was hijacked, as for WebSocket, has the status that was sent before, or
 //     101.
+//   - What is around the middleware, and answers in the handler's place, is not seen. So
+//     http.TimeoutHandler should be inside: with it around, a handler that is too late has the
+//     status of its own end.
 //
 // # What is recorded
 //
 // Everything is recorded once a request, when its handler is done. So a duration is that
-// of the whole response; of a stream or a hijacked connection until its end. Most of those have a
-// path or status of their own.
+// of the whole response, of a stream until its end, and of a hijacked connection until the
+// handler returns, which may leave it to a goroutine. Most of those have a path or status of
+// their own.
 //
 // Sizes are those of bodies: of the request, what its header says, or what the handler read if
-// that says nothing; of the response, what the handler wrote, before the server compresses or
-// chunks it. A response to HEAD has none. What is sent through a hijacked connection is not
-// seen, so such a response has no size at all.
+// that says nothing; of the response, what the handler wrote, before anything further outside
+// compresses or chunks it. A response to HEAD has none. What is sent through a hijacked
+// connection is not seen, so such a response has no size at all.
 //
 // If the registry has ember.WithExemplarSource, it is asked with the context of the request.
 // A span must be in it when Middleware, or Routes, is called.
@@ -62,9 +67,14 @@
 // a file still reaches sendfile. http.ResponseController works.
 //
 // The handler gets a copy of the request, whose context leads to what is recorded. What it
-// leaves in Pattern, Form, PostForm and MultipartForm is in the original afterwards. One thing
-// is lost, as behind any writer that is not the server's own: http.MaxBytesReader, when its limit is
-// reached, does not tell the server to close the connection.
+// leaves in Pattern, Form, PostForm and MultipartForm is in the original afterwards. A context
+// that outlives the request, such as one by context.WithoutCancel, keeps all of the request
+// in memory.
+//
+// Two things are lost, as behind any writer that is not the server's own. http.MaxBytesReader,
+// when its limit is reached, does not tell the server to close the connection, but
+// http.MaxBytesHandler around the middleware does. And the server's log has this package as
+// the caller of a superfluous WriteHeader.
 //
 // # Cost
 //

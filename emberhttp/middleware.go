@@ -3,6 +3,7 @@
 package emberhttp
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"time"
@@ -18,12 +19,16 @@ import (
 //	http_response_size_bytes{method,path}              histogram, of bodies
 //	http_requests_in_flight                            gauge
 //
-// They are registered at once. The same options again, in the same registry, share them;
-// options that contradict what is registered make Middleware panic. The package's
-// documentation says what each label has in which case.
+// They are registered at once. A nil registry is ember.Default(). The same options again, in
+// the same registry, share them; options that contradict what is registered make Middleware
+// panic. The package's documentation says what each label has in which case.
 //
-// Around the handler there should be one Middleware: a request counts once in each.
+// Around the handler there should be one Middleware: a request counts once in each, and only
+// the innermost knows what Routes, SetRoute and SetOutcome say.
 func Middleware(reg *ember.Registry, opts Options) func(http.Handler) http.Handler {
+	if reg == nil {
+		reg = ember.Default()
+	}
 	opts.Methods = slices.Clone(opts.Methods)
 	metrics := newServerMetrics(reg, &opts)
 	return func(next http.Handler) http.Handler {
@@ -49,39 +54,48 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var nothingSaid said
 
-// record updates the metrics, once a request.
+// record updates the metrics, once a request. If a hook panics, that goes on, and is
+// recorded as a panic of the handler.
 func (m *middleware) record(r *recorder, status int, took time.Duration) {
-	method := methodLabel(r.outer.Method, m.opts.Methods)
-	ctx := r.outer.Context()
 	said := r.notes.kept.Load()
 	if said == nil {
 		said = &nothingSaid
 	}
-	route := said.route
-	if route == "" && m.opts.Route != nil {
-		route = m.opts.Route(&r.inner)
-	}
+	method := methodLabel(r.outer.Method, m.opts.Methods)
+	route, outcome, asked := said.route, "", false
+	defer func() {
+		if !asked {
+			status = http.StatusInternalServerError
+		}
+		m.update(r, method, route, status, outcome, said, took)
+	}()
 	if route == "" {
-		route = said.pattern
+		route = cmp.Or(said.pattern, routeOf(&r.inner, r.inner.Pattern), unmatched)
+		if m.opts.Route != nil {
+			route = cmp.Or(m.opts.Route(&r.inner), route)
+		}
 	}
-	if route == "" {
-		route = routeOf(&r.inner, r.inner.Pattern)
+	if m.opts.Outcome != nil {
+		outcome = m.opts.Outcome(Result{
+			Request: &r.inner, Method: method, Route: route, Status: status, Header: r.w.Header(), Duration: took,
+			RequestSize: r.requestSize(), ResponseSize: r.responseSize(),
+			Hijacked: r.hijacked, Panicked: !r.returned, Outcome: said.outcome,
+		})
 	}
-	if said.ctx != nil {
-		ctx = said.ctx
-	}
-	if route == "" {
-		route = unmatched
+	asked = true
+}
+
+// update does it once the labels are known.
+func (m *middleware) update(r *recorder, method, route string, status int, outcome string, said *said, took time.Duration) {
+	ctx := said.ctx
+	if ctx == nil {
+		ctx = r.outer.Context()
 	}
 	label := statusLabel(status)
 	if m.opts.Outcome == nil {
 		m.requests.With(method, route, label).IncContext(ctx)
 	} else {
-		m.requests.With(method, route, label, m.opts.Outcome(Result{
-			Request: &r.inner, Method: method, Route: route, Status: status, Header: r.w.Header(), Duration: took,
-			RequestSize: r.requestSize(), ResponseSize: r.responseSize(),
-			Hijacked: r.hijacked, Panicked: !r.returned, Outcome: said.outcome,
-		})).IncContext(ctx)
+		m.requests.With(method, route, label, outcome).IncContext(ctx)
 	}
 	m.duration.With(method, route, label).ObserveContext(ctx, took.Seconds())
 	m.requestSize.With(method, route).ObserveContext(ctx, float64(r.requestSize()))

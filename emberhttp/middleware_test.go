@@ -92,6 +92,11 @@ func TestRoutes(t *testing.T) {
 		mux.Handle(prefix, h)
 		return mux
 	}
+	changing := func(pattern string, change func(*http.Request)) *http.ServeMux {
+		mux := http.NewServeMux()
+		mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) { change(r) })
+		return mux
+	}
 	for name, tc := range map[string]struct {
 		handler http.Handler
 		options emberhttp.Options
@@ -112,11 +117,21 @@ func TestRoutes(t *testing.T) {
 		"method not allowed": {handler: users("GET /users/{id}"), method: "POST", target: "/users/1", want: "unmatched"},
 		"no mux":             {handler: http.HandlerFunc(ok), target: "/users/1", want: "unmatched"},
 
-		"redirect to the slash":            {handler: users("/users/{id}/"), target: "/users/1", want: "/users/{id}/"},
-		"CONNECT, redirected to the slash": {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1", want: "unmatched"},
-		"the same, not clean":              {handler: users("/users/{id}/"), method: "CONNECT", target: "/x/..//users/1", want: "unmatched"},
-		"CONNECT, with the slash":          {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1/", want: "/users/{id}/"},
-		"redirect to the clean path":       {handler: users("/users/{id}"), target: "//users/1", want: "/users/{id}"},
+		"redirect to the slash":               {handler: users("/users/{id}/"), target: "/users/1", want: "/users/{id}/"},
+		"the same, without wildcards":         {handler: users("/static/"), target: "/static", want: "/static/"},
+		"the same, by Routes":                 {handler: copies(emberhttp.Routes(users("/static/"))), target: "/static", want: "/static/"},
+		"CONNECT, redirected to the slash":    {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1", want: "unmatched"},
+		"the same, not clean":                 {handler: users("/users/{id}/"), method: "CONNECT", target: "/x/..//users/1", want: "unmatched"},
+		"the same, with an escaped slash":     {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1%2F", want: "unmatched"},
+		"the same, with two escaped slashes":  {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1%2F%2F", want: "unmatched"},
+		"the same, with escaped dots":         {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1%2F..%2F2", want: "unmatched"},
+		"the same, with dots and a slash":     {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1%2F.%2F", want: "unmatched"},
+		"CONNECT, with the slash":             {handler: users("/users/{id}/"), method: "CONNECT", target: "/users/1/", want: "/users/{id}/"},
+		"CONNECT, without wildcards":          {handler: users("/static/"), method: "CONNECT", target: "/static/a", want: "/static/"},
+		"redirect to the clean path":          {handler: users("/users/{id}"), target: "//users/1", want: "/users/{id}"},
+		"redirect to the clean path of none":  {handler: users("/users/{id}"), target: "//nobody", want: "unmatched"},
+		"a handler that cuts the slash":       {handler: changing("/users/", func(r *http.Request) { r.URL.Path = "/users" }), target: "/users/", want: "/users/"},
+		"a handler that changes path, method": {handler: changing("GET /users/{id}", func(r *http.Request) { r.URL.Path, r.Method = "/", "PUT" }), target: "/users/1", want: "/users/{id}"},
 
 		"copied":                          {handler: copies(users("/users/{id}")), target: "/users/1", want: "unmatched"},
 		"copied, with Routes":             {handler: copies(emberhttp.Routes(users("/users/{id}"))), target: "/users/1", want: "/users/{id}"},
@@ -200,6 +215,42 @@ func TestRouteOfALateHandler(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{`{method="GET",path="/slow/{id}",status="503"} 1`}, totals(t, reg))
 	})
+}
+
+// Within http.TimeoutHandler the handler's own end is recorded, whenever that is: nobody
+// tells it what the client got.
+func TestWithinTimeoutHandler(t *testing.T) {
+	for name, tc := range map[string]struct {
+		handler http.HandlerFunc
+		want    string
+	}{
+		"goes at once": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "200"},
+		"says so": {func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			http.Error(w, "late", http.StatusGatewayTimeout)
+		}, "504"},
+		"notices nothing": {func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Minute)
+			io.WriteString(w, chunk)
+		}, "200"},
+		"panics": {func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		}, "500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				reg := ember.NewRegistry()
+				mux := http.NewServeMux()
+				mux.HandleFunc("/slow/{id}", tc.handler)
+				h := http.TimeoutHandler(emberhttp.Middleware(reg, emberhttp.Options{})(mux), time.Second, "late")
+				require.Equal(t, 503, serve(h, "GET", "/slow/1").Code)
+				time.Sleep(2 * time.Minute)
+				require.Equal(t, []string{`{method="GET",path="/slow/{id}",status="` + tc.want + `"} 1`}, totals(t, reg))
+				require.Contains(t, samples(t, reg), "http_requests_in_flight 0")
+			})
+		})
+	}
 }
 
 func TestDuration(t *testing.T) {
@@ -363,23 +414,35 @@ func TestSetWithoutMiddleware(t *testing.T) {
 	require.Equal(t, 202, serve(emberhttp.Routes(mux), "GET", "/x").Code)
 }
 
-// The difference that the package's documentation admits.
+// The difference that the package's documentation admits, and what has none.
 func TestMaxBytesReaderKeepsTheConnection(t *testing.T) {
-	limit := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 8))
-		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
-	})
-	for closed, h := range map[bool]http.Handler{true: limit, false: emberhttp.Middleware(ember.NewRegistry(), emberhttp.Options{})(limit)} {
-		server := httptest.NewServer(h)
-		response, err := server.Client().Post(server.URL, "", strings.NewReader(chunk))
-		require.NoError(t, err)
-		b, err := io.ReadAll(response.Body)
-		require.NoError(t, err)
-		response.Body.Close()
-		require.Equal(t, 413, response.StatusCode)
-		require.Equal(t, "http: request body too large\n", string(b))
-		require.Equal(t, closed, response.Close)
-		server.Close()
+	limit := func(bytes int64) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bytes))
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+		})
+	}
+	middleware := emberhttp.Middleware(ember.NewRegistry(), emberhttp.Options{})
+	for name, tc := range map[string]struct {
+		handler http.Handler
+		closes  bool
+	}{
+		"without":                {limit(8), true},
+		"with":                   {middleware(limit(8)), false},
+		"MaxBytesHandler around": {http.MaxBytesHandler(middleware(limit(100)), 8), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(tc.handler)
+			defer server.Close()
+			response, err := server.Client().Post(server.URL, "", strings.NewReader(chunk))
+			require.NoError(t, err)
+			defer response.Body.Close()
+			b, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.Equal(t, 413, response.StatusCode)
+			require.Equal(t, "http: request body too large\n", string(b))
+			require.Equal(t, tc.closes, response.Close)
+		})
 	}
 }
 

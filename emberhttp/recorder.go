@@ -66,9 +66,6 @@ func (r *recorder) wrote(n int64) {
 	}
 }
 
-// Unwrap returns the writer that http.ResponseController finds the rest of its methods in.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.w }
-
 // The following are what the faces have in their methods.
 
 func (r *recorder) closeNotify() <-chan bool { return r.w.(closeNotifier).CloseNotify() }
@@ -77,12 +74,12 @@ func (r *recorder) flush() { _ = r.flushError() }
 
 // flushError is what http.ResponseController prefers, and does the same as it would.
 func (r *recorder) flushError() (err error) {
-	if w, ok := r.w.(interface{ FlushError() error }); ok {
+	if w, ok := r.w.(errorFlusher); ok {
 		err = w.FlushError()
 	} else {
 		r.w.(http.Flusher).Flush()
 	}
-	r.wrote(0)
+	r.flushed(err)
 	return err
 }
 
@@ -163,8 +160,10 @@ func (b *countingBody) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.n.Add(int64(n))
 	}
-	if err == io.EOF && b.of.inner.Trailer == nil {
-		b.of.inner.Trailer = b.of.outer.Trailer // where the server puts those that nobody announced
+	if err == io.EOF && b.of.outer.Trailer != nil && b.of.inner.Trailer == nil {
+		// The server has put those that nobody announced in the original. Where there are
+		// none nothing is written, for others may copy the request meanwhile.
+		b.of.inner.Trailer = b.of.outer.Trailer
 	}
 	return n, err
 }
@@ -190,17 +189,18 @@ func (r *recorder) close() {
 		r.m.record(r, r.finalStatus(), took)
 		return
 	}
-	// The panic goes on; the stack that the server logs has its origin.
+	// The panic goes on, also if a hook panics too; the stack that the server logs has its
+	// origin.
 	cause := recover()
+	if cause != nil { // otherwise it is runtime.Goexit
+		defer panic(cause)
+	}
 	status := http.StatusInternalServerError
 	if cause == http.ErrAbortHandler && r.clientGone() {
 		status = statusClientGone
 	}
 	r.giveBack()
 	r.m.record(r, status, took)
-	if cause != nil { // otherwise it is runtime.Goexit
-		panic(cause)
-	}
 }
 
 // finalStatus returns the status of a request whose handler returned.

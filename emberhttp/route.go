@@ -127,25 +127,25 @@ func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
+	early := ""
 	if h.mux != nil && !leadsTo(w, n) {
 		// Something between keeps the response to itself, and may give up on the handler
 		// before it returns, as http.TimeoutHandler does. It must be known by then.
 		_, pattern := h.mux.Handler(r)
-		n.notePattern(r, pattern, false)
+		if early = routeOf(r, pattern); early != "" {
+			n.add(func(s *said) { s.pattern, s.ctx = early, r.Context() })
+		}
 	}
-	defer func() { n.notePattern(r, r.Pattern, true) }()
+	defer func() {
+		if final := routeOf(r, r.Pattern); final != "" {
+			n.add(func(s *said) {
+				if s.pattern == "" || s.pattern == early { // otherwise it is that of a mux further inside
+					s.pattern, s.ctx = final, r.Context()
+				}
+			})
+		}
+	}()
 	h.next.ServeHTTP(w, r)
-}
-
-// notePattern notes a ServeMux's pattern. The final one of the innermost mux stays.
-func (n *notes) notePattern(r *http.Request, pattern string, final bool) {
-	if route := routeOf(r, pattern); route != "" {
-		n.add(func(s *said) {
-			if s.pattern == "" || !final {
-				s.pattern, s.ctx = route, r.Context()
-			}
-		})
-	}
 }
 
 // leadsTo reports whether w is the writer of the recorder whose notes these are, or unwraps
@@ -156,7 +156,7 @@ func leadsTo(w http.ResponseWriter, n *notes) bool {
 		if v := reflect.ValueOf(w); v.Kind() == reflect.Pointer && v.Pointer() == reflect.ValueOf(n).Pointer() {
 			return true
 		}
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		u, ok := w.(unwrapper)
 		if !ok {
 			return false
 		}
@@ -168,19 +168,19 @@ func leadsTo(w http.ResponseWriter, n *notes) bool {
 // host; or "" if r matched none.
 func routeOf(r *http.Request, pattern string) string {
 	slash := strings.IndexByte(pattern, '/')
-	if slash < 0 || slash == 0 && r.URL != nil && isRedirect(r.URL.Path, pattern) {
+	if slash < 0 || r.Method == http.MethodConnect && r.URL != nil && pattern == redirectionOf(r.URL.Path) {
 		return ""
 	}
 	return pattern[slash:]
 }
 
-// isRedirect reports whether pattern is not a pattern. If the mux has one for /tree/ only,
-// it redirects a request for /tree, and in some cases and versions says that it matched the
-// path with a slash, wildcards filled in.
-func isRedirect(of, pattern string) bool {
-	if last := len(pattern) - 1; last > 0 && pattern[last] == '/' {
-		without := pattern[:last]
-		return of == without || len(of) > last && path.Clean(of) == without && of[len(of)-1] != '/'
+// redirectionOf returns where a mux redirects a CONNECT for of to, if it has a pattern for
+// what is one slash longer. In place of that pattern, and for this method alone, it leaves
+// this path in the request, with whatever the client put where wildcards are.
+func redirectionOf(of string) string {
+	clean := path.Clean("/" + of)
+	if len(clean) > 1 && strings.HasSuffix(of, "/") {
+		clean += "/"
 	}
-	return false
+	return clean + "/"
 }

@@ -73,6 +73,9 @@ const defaultMaxHosts = 100
 // copied from as before. Nil for next means http.DefaultTransport. The metrics are
 // registered at once, on the terms of Middleware.
 func Transport(reg *ember.Registry, opts TransportOptions, next http.RoundTripper) http.RoundTripper {
+	if reg == nil {
+		reg = ember.Default()
+	}
 	if next == nil {
 		next = http.DefaultTransport
 	}
@@ -137,7 +140,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	status = statusLabel(response.StatusCode)
 	if response.Body != nil && response.Body != http.NoBody {
 		more = true
-		response.Body = newBody(response.Body, t, method, host)
+		response.Body = newBody(ctx, response.Body, t, method, host)
 	}
 	return response, nil
 }

@@ -21,20 +21,30 @@ func main() {
 	log.Fatal(http.ListenAndServe(*addr, newService(ember.Default())))
 }
 
-// newService has the middleware around Echo, which is a http.Handler, so that it sees what
-// Echo makes of errors, and lets Echo say which route it found.
 func newService(reg *ember.Registry) http.Handler {
 	e := echo.New()
-	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			err := next(c)
-			if err != echo.ErrNotFound && err != echo.ErrMethodNotAllowed {
-				emberhttp.SetRoute(c.Request().Context(), c.Path())
-			}
-			return err
-		}
-	})
 	e.GET("/metrics", echo.WrapHandler(ember.HandlerFor(reg, ember.HandlerOpts{})))
 	e.GET("/users/:id", func(c echo.Context) error { return c.String(http.StatusOK, "user "+c.Param("id")) })
+	return measure(reg, e)
+}
+
+// measure returns e, which has all its routes, with the middleware around it, which sees
+// what Echo makes of errors. Echo says which route it found, but has a path of some requests
+// too that it found none for, and handlers may return echo.ErrNotFound of their own; so only
+// the paths of routes that there are count.
+func measure(reg *ember.Registry, e *echo.Echo) http.Handler {
+	type route struct{ method, path string }
+	routes := make(map[route]bool)
+	for _, r := range e.Routes() {
+		routes[route{r.Method, r.Path}] = true
+	}
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if routes[route{c.Request().Method, c.Path()}] {
+				emberhttp.SetRoute(c.Request().Context(), c.Path())
+			}
+			return next(c)
+		}
+	})
 	return emberhttp.Middleware(reg, emberhttp.Options{})(e)
 }

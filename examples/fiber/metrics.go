@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v3"
@@ -35,8 +34,11 @@ func metrics(reg *ember.Registry) fiber.Handler {
 		start := time.Now()
 		defer inFlight.Track()()
 		status := fiber.StatusInternalServerError // if it panics
-		path := "unmatched"
 		defer func() {
+			path := "unmatched"
+			if c.Matched() { // by more than middleware
+				path = c.Route().Path
+			}
 			method, ok := methods[c.Method()]
 			if !ok {
 				method = "other"
@@ -45,7 +47,6 @@ func metrics(reg *ember.Registry) fiber.Handler {
 			requests.With(method, path, label).Inc()
 			duration.With(method, path, label).ObserveDuration(time.Since(start))
 		}()
-		own := c.Route()
 		err := c.Next()
 		// Fiber makes a status of an error after all middleware.
 		status = c.Response().StatusCode()
@@ -54,9 +55,6 @@ func metrics(reg *ember.Registry) fiber.Handler {
 			if e, ok := errors.AsType[*fiber.Error](err); ok {
 				status = e.Code
 			}
-		}
-		if route := c.Route(); route != nil && route != own {
-			path = strings.Clone(route.Path)
 		}
 		return err
 	}
