@@ -52,7 +52,7 @@
 // their own.
 //
 // Sizes are those of bodies: of the request, what its header says, or what the handler read if
-// that says nothing; of the response, what the handler wrote, before anything further outside
+// that says nothing, or more than 1 GiB, which anybody can say; of the response, what the handler wrote, before anything further outside
 // compresses or chunks it. A response to HEAD has none. What is sent through a hijacked
 // connection is not seen, so such a response has no size at all.
 //
@@ -79,7 +79,7 @@
 // # Cost
 //
 // The middleware makes one allocation a request, of 416 bytes, and takes no lock. A body of
-// unknown length takes one more, and so do Routes, SetRoute and SetOutcome.
+// unknown length, or one of more than 1 GiB, takes one more, and so do Routes, SetRoute and SetOutcome.
 package emberhttp
 
 //go:generate sh -c "go run ./internal/facegen > faces.go"

@@ -3,6 +3,7 @@
 package emberhttp_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/embermetrics/ember"
 	"github.com/embermetrics/ember/emberhttp"
+	"github.com/embermetrics/ember/embertest"
 )
 
 // totals returns the lines of http_requests_total that reg exposes, without the name.
@@ -481,4 +483,29 @@ func TestMethods(t *testing.T) {
 		h.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: method})
 	}
 	require.Equal(t, append(want, `{method="other",path="unmatched",status="200"} 3`), totals(t, reg))
+}
+
+// A header that announces more than there will ever be does not spoil the sum of all sizes.
+func TestSizesThatAreMadeUp(t *testing.T) {
+	reg := ember.NewRegistry()
+	s := httptest.NewServer(emberhttp.Middleware(reg, emberhttp.Options{})(http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			r.Pattern = "/uploads"
+			io.ReadFull(r.Body, make([]byte, 3))
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		})))
+	defer s.Close()
+	for _, length := range []string{"9000000000000000000", "1073741825", "1073741824"} {
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		require.NoError(t, err)
+		fmt.Fprintf(conn, "POST /uploads HTTP/1.1\r\nHost: x\r\nContent-Length: %s\r\n\r\nabc", length)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
+		conn.Close()
+	}
+	s.Close() // all is recorded
+	h := embertest.Histogram(t, reg, "http_request_size_bytes")
+	require.Equal(t, 3, int(h.Count))
+	require.Equal(t, float64(1<<30+3+3), h.Sum)
 }

@@ -25,7 +25,7 @@ type recorder struct {
 	status   int32         // that was sent; 0: none
 	hijacked bool
 	returned bool          // the handler did
-	body     *countingBody // of inner, if nobody said how long it is; otherwise nil
+	body     *countingBody // of inner, if it is to be counted; otherwise nil
 	carrier  carrier       // the context of inner
 	inner    http.Request  // as the handler gets it
 }
@@ -147,7 +147,12 @@ func faceOf(w http.ResponseWriter) (face int) {
 	return face
 }
 
-// countingBody counts what is read of a body whose length nobody announced.
+// maxAnnounced is the most bytes of a body that a header is believed: one that announces
+// 2^63 costs a client nothing, and would be all that is left of the sum of sizes.
+const maxAnnounced = 1 << 30
+
+// countingBody counts what is read of a body whose length nobody announced, or nobody
+// believes.
 type countingBody struct {
 	io.ReadCloser
 	of *recorder
@@ -173,7 +178,7 @@ func (r *recorder) open(m *middleware, w http.ResponseWriter, of *http.Request) 
 	r.w, r.m, r.outer = w, m, of
 	r.carrier = carrier{of.Context(), &r.notes}
 	r.inner = *of.WithContext(&r.carrier)
-	if of.ContentLength < 0 && of.Body != nil {
+	if (of.ContentLength < 0 || of.ContentLength > maxAnnounced) && of.Body != nil {
 		r.body = &countingBody{ReadCloser: of.Body, of: r}
 		r.inner.Body = r.body
 	}
