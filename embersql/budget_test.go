@@ -91,3 +91,18 @@ func BenchmarkQuery(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkRow(b *testing.B) {
+	for name, conn := range map[string]driver.Conn{
+		"bare":    quietConn{&quiet{}},
+		"wrapped": connect(b, ember.NewRegistry(), quietConnector{&quiet{}}, embersql.Options{}),
+	} {
+		b.Run(name, func(b *testing.B) {
+			rows, _ := conn.(driver.QueryerContext).QueryContext(b.Context(), "", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				rows.Next(nil)
+			}
+		})
+	}
+}

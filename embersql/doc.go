@@ -39,8 +39,9 @@
 // Two more are in sql_errors_total alone: fetch, reading and closing rows, of which the
 // first error counts; and reset, which comes before a connection is used again.
 //
-// Operations that failed are in the histograms too: a time-out takes its time. What a
-// driver skips, driver.ErrSkip, has not happened. sql.ErrNoRows is not an error of the
+// Operations that failed are in the histograms too: a time-out takes its time. One that
+// panics has failed, and the panic goes on. What a driver skips, driver.ErrSkip, has not
+// happened. sql.ErrNoRows is not an error of the
 // driver's and is not counted. The durations of the operations and their errors at zero
 // are there from the beginning.
 //

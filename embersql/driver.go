@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"io"
-	"time"
 
 	"github.com/embermetrics/ember"
 )
@@ -115,9 +114,10 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 func (r *recorder) connect(ctx context.Context, c driver.Connector) (driver.Conn, error) {
-	start := time.Now()
+	k := r.call(ctx, opConnect)
+	defer k.end()
 	dc, err := c.Connect(ctx)
-	r.record(ctx, opConnect, start, err)
+	k.returned(err)
 	if err != nil || dc == nil {
 		return dc, err
 	}

@@ -124,22 +124,15 @@ func newRecorder(reg *ember.Registry, o Options) *recorder {
 	return r
 }
 
-// record records an operation that began at start and has just ended.
+// record records an operation that began at start and has just ended. One that is about
+// a statement may have a name.
 func (r *recorder) record(ctx context.Context, op operation, start time.Time, err error) {
-	r.durations[op].ObserveContext(ctx, time.Since(start).Seconds())
-	if err != nil {
-		r.fail(ctx, op, err)
-	}
-}
-
-// statement is record for a statement, which may have a name.
-func (r *recorder) statement(ctx context.Context, op operation, start time.Time, err error) {
 	seconds := time.Since(start).Seconds()
 	r.durations[op].ObserveContext(ctx, seconds)
 	if err != nil {
 		r.fail(ctx, op, err)
 	}
-	if r.nameOf == nil {
+	if r.nameOf == nil || op != opQuery && op != opExec {
 		return
 	}
 	if name := r.nameOf(ctx); name != "" {
@@ -159,6 +152,9 @@ func (r *recorder) fail(ctx context.Context, op operation, err error) {
 // often return the database's word for that and not the context's, so the context counts
 // as well.
 func (r *recorder) reason(ctx context.Context, err error) string {
+	if err == errPanicked {
+		return reasonError
+	}
 	ended := ctx.Err()
 	switch {
 	case errors.Is(err, driver.ErrBadConn):
