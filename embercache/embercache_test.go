@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,21 +31,29 @@ type table struct {
 	setErr error
 	took   time.Duration
 	sets   int
+	panics bool
 }
 
 func (c *table) Get(_ context.Context, key string) (int, bool, error) {
-	time.Sleep(c.took)
+	c.act()
 	v, found := c.values[key]
 	return v, found, c.getErr
 }
 
 func (c *table) Set(_ context.Context, key string, value int) error {
-	time.Sleep(c.took)
+	c.act()
 	c.sets++
 	if c.setErr == nil {
 		c.values[key] = value
 	}
 	return c.setErr
+}
+
+func (c *table) act() {
+	time.Sleep(c.took)
+	if c.panics {
+		panic("no table")
+	}
 }
 
 var errBroken = errors.New("broken")
@@ -168,6 +177,45 @@ func TestOutcomes(t *testing.T) {
 			`cache_loads_total{cache="numbers",result="error"} 1`,
 			`cache_requests_total{cache="numbers",result="miss"} 1`,
 		}},
+		"a load that panics for who went away": {do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			ctx, cancel := context.WithCancel(ctx)
+			require.PanicsWithValue(t, "no", func() {
+				c.GetOrLoad(ctx, "two", func(context.Context, string) (int, error) { cancel(); panic("no") })
+			})
+		}, want: []string{
+			`cache_load_duration_seconds_count{cache="numbers"} 1`,
+			`cache_loads_total{cache="numbers",result="error"} 1`,
+			`cache_requests_total{cache="numbers",result="miss"} 1`,
+		}},
+		"a load that ends the goroutine": {do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				c.GetOrLoad(ctx, "two", func(context.Context, string) (int, error) { runtime.Goexit(); return 0, nil })
+			})
+			wg.Wait()
+		}, want: []string{
+			`cache_load_duration_seconds_count{cache="numbers"} 1`,
+			`cache_loads_total{cache="numbers",result="error"} 1`,
+			`cache_requests_total{cache="numbers",result="miss"} 1`,
+		}},
+		"no load": {do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			require.Panics(t, func() { c.GetOrLoad(ctx, "two", nil) })
+		}, want: []string{
+			`cache_load_duration_seconds_count{cache="numbers"} 1`,
+			`cache_loads_total{cache="numbers",result="error"} 1`,
+			`cache_requests_total{cache="numbers",result="miss"} 1`,
+		}},
+		"a get that panics": {table: table{panics: true}, do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			require.PanicsWithValue(t, "no table", func() { c.Get(ctx, "one") })
+			require.PanicsWithValue(t, "no table", func() {
+				c.GetOrLoad(ctx, "one", func(context.Context, string) (int, error) { panic("called") })
+			})
+		}, want: []string{`cache_requests_total{cache="numbers",result="error"} 2`}},
+		"a set that panics": {table: table{panics: true}, do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			require.PanicsWithValue(t, "no table", func() { c.Set(ctx, "one", 1) })
+		}, want: []string{`cache_sets_total{cache="numbers",result="error"} 1`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg := ember.NewRegistry()

@@ -59,7 +59,7 @@ func (o *outcomes) count(ctx context.Context, err error) {
 	switch {
 	case err == nil:
 		o.ok.IncContext(ctx)
-	case errors.Is(err, context.Canceled) || ctx.Err() == context.Canceled:
+	case err != errPanicked && (errors.Is(err, context.Canceled) || ctx.Err() == context.Canceled):
 		o.canceled.IncContext(ctx)
 	default:
 		o.failed.IncContext(ctx)
