@@ -41,25 +41,29 @@
 //
 // Operations that failed are in the histograms too: a time-out takes its time. One that
 // panics has failed, and the panic goes on. What a driver skips, driver.ErrSkip, has not
-// happened. sql.ErrNoRows is not an error of the
-// driver's and is not counted. The durations of the operations and their errors at zero
-// are there from the beginning.
+// happened. sql.ErrNoRows is not an error of the driver's and is not counted. The durations
+// of the operations and their errors at zero are there from the beginning.
+//
+// Rows are counted when they are closed, all sets of a query's together: once the last one
+// was read, or whoever reads them stops.
 //
 // # Why it failed
 //
 // The label reason tells apart what should not wake the same person:
 //
-//   - bad_connection: driver.ErrBadConn. Nothing was executed, and database/sql tries
-//     again, up to twice, at last with a new connection. The caller sees an error only if
-//     that fails too.
-//   - canceled and timeout: the context ended, as the error or the context itself says;
-//     drivers often return the database's word for it. One that ends while a
-//     transaction is committed or rolled back is that in which it began.
-//   - error, or what Options.ErrorReason makes of it.
+//   - canceled and timeout: the context ended, as the context itself says or else the
+//     error; drivers often return the database's word for it, or that the connection is
+//     bad. The context of a commit or rollback is that in which the transaction began.
+//   - bad_connection: driver.ErrBadConn, by which drivers say that nothing was executed.
+//     database/sql tries again, up to twice, at last with a new connection, and the caller
+//     sees an error only if that fails too. Within a transaction or with a sql.Conn it does
+//     not try again, and the caller sees this one.
+//   - error, or what Options.ErrorReason makes of it, is everything else.
 //
-// So a ratio of failures that are the database's is
+// What was canceled is nobody's failure, and a database that is slow has timeouts and
+// little else. So a ratio of failures is
 //
-//	sum(rate(sql_errors_total{reason="error"}[5m])) / sum(rate(sql_operation_duration_seconds_count[5m]))
+//	sum(rate(sql_errors_total{reason!~"canceled|bad_connection"}[5m])) / sum(rate(sql_operation_duration_seconds_count[5m]))
 //
 // # What a driver can, it still can
 //

@@ -188,6 +188,15 @@ func TestErrors(t *testing.T) {
 			w.Plan(0, cancel)
 			db.ExecContext(ctx, "cancel fail")
 		}, []string{`exec",reason="canceled"} 1`}},
+		"canceled, and the driver calls the connection bad": {func(ctx context.Context, db *sql.DB, w *fake.World) {
+			db.PingContext(ctx)
+			ctx, cancel := context.WithCancel(ctx)
+			w.Plan(1, cancel)
+			_, err := db.ExecContext(ctx, "cancel bad")
+			if !errors.Is(err, context.Canceled) { // which is all that the caller hears of it
+				panic(err)
+			}
+		}, []string{`exec",reason="canceled"} 1`}},
 		"timed out, in the driver's words": {func(ctx context.Context, db *sql.DB, _ *fake.World) {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 			defer cancel()

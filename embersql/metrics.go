@@ -149,19 +149,23 @@ func (r *recorder) fail(ctx context.Context, op operation, err error) {
 }
 
 // reason says what is to be known of an error. Drivers that stop at the end of a context
-// often return the database's word for that and not the context's, so the context counts
-// as well.
+// often return the database's word for that and not the context's, or that the connection
+// is bad, as it is then. So the context comes first, as it does for database/sql, which
+// does not try again in one that has ended.
 func (r *recorder) reason(ctx context.Context, err error) string {
 	if err == errPanicked {
 		return reasonError
 	}
-	ended := ctx.Err()
-	switch {
+	switch ended := ctx.Err(); {
+	case ended == context.Canceled:
+		return reasonCanceled
+	case ended != nil:
+		return reasonTimeout
 	case errors.Is(err, driver.ErrBadConn):
 		return reasonBadConnection
-	case errors.Is(err, context.Canceled) || ended == context.Canceled:
+	case errors.Is(err, context.Canceled):
 		return reasonCanceled
-	case errors.Is(err, context.DeadlineExceeded) || ended != nil:
+	case errors.Is(err, context.DeadlineExceeded):
 		return reasonTimeout
 	}
 	if r.reasonOf != nil {
