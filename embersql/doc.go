@@ -70,12 +70,13 @@
 // A driver shows what it can do by methods that database/sql asks for by type assertion,
 // and a wrapper that lacks one, or has one that the driver lacks, changes what programs
 // do. This one does not: a test runs the same programs with each of the 1,024 kinds of
-// connections that there can be, 16 kinds of statements and 64 kinds of rows, with and
-// without the wrapper, and wants the same calls in the driver and the same results.
+// connections that there can be, 16 kinds of statements and 128 kinds of rows (64 before
+// Go 1.27), with and without the wrapper, and wants the same calls in the driver and the
+// same results.
 //
 // Where a method's presence alone has a meaning to database/sql (ExecContext,
-// QueryContext, ResetSession, IsValid, ColumnConverter, a connector's Close), the wrapper
-// has it if the driver does. The others are always there, and do for a driver without them
+// QueryContext, ResetSession, IsValid, ColumnConverter, a connector's Close, and since
+// Go 1.27 ScanColumn), the wrapper has it if the driver does. The others are always there, and do for a driver without them
 // exactly what database/sql does. The one call that a driver would not see otherwise is
 // that of driver.Result's RowsAffected, unless Options.NoRowsAffected says so.
 //

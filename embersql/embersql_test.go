@@ -28,8 +28,9 @@ import (
 const (
 	allConn = 1<<10 - 1
 	allStmt = 1<<4 - 1
-	allRows = 1<<6 - 1
 )
+
+var allRows = 1<<len(fake.RowsOptions) - 1
 
 func newFake() *fake.Driver {
 	return &fake.Driver{World: new(fake.World), Conn: allConn, Stmt: allStmt, Rows: allRows}

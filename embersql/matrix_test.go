@@ -357,8 +357,8 @@ func TestUnnoticed(t *testing.T) {
 	const (
 		conns = 1 << 10
 		stmts = 1 << 4
-		rows  = 1 << 6
 	)
+	rows := 1 << len(fake.RowsOptions)
 	reg := ember.NewRegistry()
 	wrap := func(c driver.Connector) driver.Connector { return embersql.WrapConnector(reg, c, exactly) }
 	t.Run("connections", func(t *testing.T) {
@@ -376,7 +376,7 @@ func TestUnnoticed(t *testing.T) {
 		})
 	})
 	t.Run("rows", func(t *testing.T) {
-		require.Len(t, fake.RowsOptions, 6)
+		require.GreaterOrEqual(t, len(fake.RowsOptions), 6) // and since Go 1.27 seven
 		inParallel(t, rows, func(i int) error {
 			return errors.Join(
 				noticed(fake.Driver{Conn: 0, Stmt: stmts - 1, Rows: i}, wrap, (*program).reading),

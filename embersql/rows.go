@@ -9,8 +9,9 @@ import (
 	"reflect"
 )
 
-// rows are a driver's rows, counted. They have all methods that rows may have: where the
-// driver's have none, what they return is what database/sql takes in their absence.
+// rows are a driver's rows, counted. They have all methods that rows may have without
+// database/sql behaving otherwise: where the driver's have none, what they return is what
+// database/sql takes in their absence. The others are added by wrapRows.
 type rows struct {
 	driver.Rows
 	rec    *recorder
@@ -24,7 +25,7 @@ func (r *recorder) rows(ctx context.Context, dr driver.Rows, err error) (driver.
 	if err != nil || dr == nil {
 		return dr, err
 	}
-	return &rows{Rows: dr, rec: r, ctx: ctx}, nil
+	return wrapRows(&rows{Rows: dr, rec: r, ctx: ctx}), nil
 }
 
 func (r *rows) Next(dest []driver.Value) (err error) {

@@ -414,15 +414,33 @@ func (m rowsBase) Close() error {
 
 func (m rowsBase) Next(dest []driver.Value) error {
 	m.r.note("Rows.Next")
-	if m.r.at == 1 && strings.Contains(m.r.query, "late") {
+	if err := m.r.next(); err != nil {
+		return err
+	}
+	for i := range dest {
+		dest[i] = m.r.value(i)
+	}
+	return nil
+}
+
+// next goes to the next row.
+func (r *fakeRows) next() error {
+	if r.at == 1 && strings.Contains(r.query, "late") {
 		return ErrFail
 	}
-	if m.r.at == 3 {
+	if r.at == 3 {
 		return io.EOF
 	}
-	m.r.at++
-	dest[0], dest[1] = int64(m.r.at), "name"
+	r.at++
 	return nil
+}
+
+// value returns what is in a column of the row.
+func (r *fakeRows) value(column int) driver.Value {
+	if column == 0 {
+		return int64(r.at)
+	}
+	return "name"
 }
 
 // The methods that rows may have.
