@@ -23,8 +23,10 @@ type conn struct {
 	query    oldQueryer            // nil: none, or there is queryCtx
 }
 
-// Raw returns the driver's own connection, for code that does not import this package.
-func (c *conn) Raw() driver.Conn { return c.Conn }
+// Raw and Unwrap return the driver's own connection, for code that does not import this
+// package. Drivers ask for it by either name.
+func (c *conn) Raw() driver.Conn    { return c.Conn }
+func (c *conn) Unwrap() driver.Conn { return c.Conn }
 
 // Unwrap returns the driver's own connection where (*sql.Conn).Raw hands out one that
 // is measured, and everything else as it is:

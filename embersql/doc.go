@@ -81,8 +81,11 @@
 // that of driver.Result's RowsAffected, unless Options.NoRowsAffected says so.
 //
 // (*sql.Conn).Raw hands out the wrapper's connection; [Unwrap] makes it the driver's own.
-// A function of a driver's that calls Raw itself and wants its own type there, such as
-// AcquireConn of pgx's stdlib, does not work with a wrapped connection.
+// A function of a driver's that is given a connection and wants its own type, as lib/pq's
+// SetNoticeHandler does, has to be given that. A connector that hands its connections to
+// one, as that of lib/pq's ConnectorWithNoticeHandler does, is to be wrapped, and not made
+// of one that is. A function that calls Raw itself works if it looks for a method Unwrap, as
+// Limit of modernc.org/sqlite does, and not otherwise.
 //
 // # What it costs
 //

@@ -422,6 +422,7 @@ func TestUnwrap(t *testing.T) {
 	defer conn.Close()
 	require.NoError(t, conn.Raw(func(dc any) error {
 		require.IsType(t, own, dc.(interface{ Raw() driver.Conn }).Raw())
+		require.IsType(t, own, dc.(interface{ Unwrap() driver.Conn }).Unwrap())
 		return nil
 	}))
 }
