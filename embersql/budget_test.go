@@ -26,7 +26,9 @@ func TestAllocations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			reg := ember.NewRegistry()
 			q := &quiet{result: driver.RowsAffected(1)}
-			conn := connect(t, reg, quietConnector{q}, opts)
+			connector := embersql.WrapConnector(reg, quietConnector{q}, opts)
+			conn, err := connector.Connect(ctx)
+			require.NoError(t, err)
 			s, err := conn.(driver.ConnPrepareContext).PrepareContext(ctx, "")
 			require.NoError(t, err)
 			tx, err := conn.(driver.ConnBeginTx).BeginTx(ctx, driver.TxOptions{})
@@ -37,6 +39,7 @@ func TestAllocations(t *testing.T) {
 				want float64
 				do   func()
 			}{
+				"connect":         {2, func() { connector.Connect(ctx) }},
 				"exec":            {0, func() { conn.(driver.ExecerContext).ExecContext(ctx, "", nil) }},
 				"exec that fails": {0, func() { conn.(driver.ExecerContext).ExecContext(ctx, "fail", nil) }},
 				"query":           {1, func() { conn.(driver.QueryerContext).QueryContext(ctx, "", nil) }},

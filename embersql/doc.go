@@ -89,7 +89,8 @@
 //
 // # What it costs
 //
-// Two readings of the clock and an observation for each operation. Allocated is one
-// object for each connection, statement, transaction and query's rows; what executes,
-// commits, rolls back, pings or reads a row allocates nothing more than without.
+// Two readings of the clock and an observation for each operation. Allocated are two
+// objects for each connection and one for each statement, transaction and query's rows;
+// what executes, commits, rolls back, pings or reads a row allocates nothing more than
+// without.
 package embersql
