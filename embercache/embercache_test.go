@@ -5,6 +5,7 @@ package embercache_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"runtime"
@@ -315,6 +316,37 @@ func TestCountedByHand(t *testing.T) {
 		`cache_requests_total{cache="pages",result="miss"} 1`,
 	}, nonZero(t, reg))
 	embertest.RequireClean(t, reg)
+}
+
+// TestSameName wants caches of one name to be one, whatever of it each of them measures.
+func TestSameName(t *testing.T) {
+	reg := ember.NewRegistry()
+	plain := embercache.NewMetrics(reg, embercache.Options{Name: "pages"})
+	timed := embercache.NewMetrics(reg, embercache.Options{Name: "pages", Latency: true, Entries: func() int { return 1 }})
+	for _, m := range []*embercache.Metrics{plain, timed, embercache.NewMetrics(reg, embercache.Options{Name: "pages", Entries: func() int { return 2 }})} {
+		embercache.Wrap(m, &table{}).Get(t.Context(), "one")
+	}
+	require.Equal(t, []string{
+		`cache_entries{cache="pages"} 2`,
+		`cache_operation_duration_seconds_count{cache="pages",operation="get"} 1`,
+		`cache_requests_total{cache="pages",result="miss"} 3`,
+	}, nonZero(t, reg))
+	require.PanicsWithError(t, `ember: cache_load_duration_seconds is already registered, by a *ember.HistogramVec; it is a *ember.HistogramVec of `+
+		`"cache_load_duration_seconds" with the labels ["cache"] and buckets [0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10], `+
+		`not a *ember.HistogramVec of "cache_load_duration_seconds" with the labels ["cache"] and buckets [1]`,
+		func() { embercache.NewMetrics(reg, embercache.Options{Name: "pages", Buckets: []float64{1}}) })
+}
+
+// TestEntriesThatFail wants a function that fails to cost nothing but its own series.
+func TestEntriesThatFail(t *testing.T) {
+	reg := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
+	embercache.NewMetrics(reg, embercache.Options{Name: "sick", Entries: func() int { panic("no entries") }}).Hit()
+	embercache.NewMetrics(reg, embercache.Options{Name: "well", Entries: func() int { return 3 }}).Hit()
+	var b strings.Builder
+	require.EqualError(t, ember.WriteText(&b, reg), `ember: collector cache_entries: the function of cache_entries{cache="sick"}: panic: no entries`)
+	require.Contains(t, b.String(), `cache_requests_total{cache="sick",result="hit"} 1`)
+	require.Contains(t, b.String(), `cache_entries{cache="well"} 3`)
+	require.NotContains(t, b.String(), `cache_entries{cache="sick"}`)
 }
 
 func TestNilRegistry(t *testing.T) {

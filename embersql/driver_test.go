@@ -190,8 +190,13 @@ go_sql_wait_duration_seconds_total{db_name="orders"} 0
 	second := open(t, ember.NewRegistry(), newFake(), embersql.Options{})
 	require.NoError(t, embersql.RegisterStats(reg, second, "stock"))
 	require.ErrorAs(t, embersql.RegisterStats(reg, second, "orders"), new(*ember.AlreadyRegisteredError))
+	require.EqualError(t, embersql.RegisterStats(reg, second, "orders"), `ember: statistics of database "orders": ember: go_sql_max_open_connections is already registered, by a *embersql.Stats`)
+	require.EqualError(t, embersql.RegisterStats(reg, second, "\xff"), `ember: statistics of database "\xff": ember: gauge "go_sql_max_open_connections": the value "\xff" of label "db_name" is not valid UTF-8`)
 	require.EqualError(t, embersql.RegisterStats(reg, nil, "nothing"), `ember: statistics of database "nothing": it is nil`)
 
+	// A database that is closed has statistics, and is in the way of its successor.
+	require.NoError(t, db.Close())
+	require.Contains(t, text(t, reg), `go_sql_open_connections{db_name="orders"} 0`)
 	require.True(t, reg.Unregister(embersql.NewStats(db, "orders")))
 	require.NoError(t, embersql.RegisterStats(reg, second, "orders"))
 }
