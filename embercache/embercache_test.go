@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strconv"
@@ -337,7 +338,7 @@ func TestSameName(t *testing.T) {
 		func() { embercache.NewMetrics(reg, embercache.Options{Name: "pages", Buckets: []float64{1}}) })
 }
 
-// TestEntriesThatFail wants a function that fails to cost nothing but its own series.
+// TestEntriesThatFail wants a function that fails to cost no other counts.
 func TestEntriesThatFail(t *testing.T) {
 	reg := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
 	embercache.NewMetrics(reg, embercache.Options{Name: "sick", Entries: func() int { panic("no entries") }}).Hit()
@@ -347,6 +348,17 @@ func TestEntriesThatFail(t *testing.T) {
 	require.Contains(t, b.String(), `cache_requests_total{cache="sick",result="hit"} 1`)
 	require.Contains(t, b.String(), `cache_entries{cache="well"} 3`)
 	require.NotContains(t, b.String(), `cache_entries{cache="sick"}`)
+
+	stop := make(chan struct{})
+	defer close(stop)
+	embercache.NewMetrics(reg, embercache.Options{Name: "sick", Entries: func() int { <-stop; return 1 }})
+	for range 2 { // the second time it is not even called
+		scrape := httptest.NewRecorder()
+		ember.HandlerFor(reg, ember.HandlerOpts{Timeout: 100 * time.Millisecond}).ServeHTTP(scrape, httptest.NewRequest("GET", "/metrics", nil))
+		require.Equal(t, 200, scrape.Code)
+		require.Contains(t, scrape.Body.String(), `cache_requests_total{cache="sick",result="hit"} 1`)
+		require.NotContains(t, scrape.Body.String(), `cache_entries{`)
+	}
 }
 
 func TestNilRegistry(t *testing.T) {

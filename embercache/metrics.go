@@ -28,9 +28,9 @@ type Options struct {
 	Latency bool
 
 	// Entries returns how many entries the cache has. It is called at each scrape, perhaps
-	// by several at once. If it panics, or is not done in time, the scrape lacks this
-	// series and has an error. Of several with the same name the last one is asked. Nil:
-	// nobody asks.
+	// by several at once. If it panics, the scrape lacks this series and has an error; if
+	// it is not done in time, those of all caches. Of several with the same name the last
+	// one is asked. Nil: nobody asks.
 	Entries func() int
 }
 
