@@ -10,6 +10,7 @@ package fake
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -309,7 +310,10 @@ func (BadValuer) Value() (driver.Value, error) { return Odd{}, nil }
 // check is a NamedValueChecker that knows some values, and leaves numbers to others.
 func (w *World) check(who string, v *driver.NamedValue) error {
 	w.note("%s.CheckNamedValue %d %q %T", who, v.Ordinal, v.Name, v.Value)
-	switch v.Value.(type) {
+	switch value := v.Value.(type) {
+	case sql.Out:
+		*value.Dest.(*string) += " " + who
+		v.Value = fmt.Sprint("out ", value.In)
 	case Odd:
 		v.Value = who
 	case Removed:
