@@ -122,7 +122,7 @@ func testDatabase(t *testing.T, d database) {
 	require.Less(t, took, 20.0) // and not the 30 s that the query would have taken
 	if !d.sqlite {              // which may be at its first row at once, and is then in fetching
 		// 400 ms until the time-out, and 300 ms until it was canceled, less what went by before
-		require.Greater(t, took, 0.35)
+		require.Greater(t, took, 0.1)
 	}
 	require.Equal(t, 1.0, value(t, reg, `go_sql_open_connections{db_name="real"}`))
 }
@@ -273,13 +273,13 @@ func testPool(t *testing.T, dsn string) {
 	require.Equal(t, n, value(t, reg, `go_sql_in_use_connections{db_name="pool"}`))
 	require.Equal(t, n, value(t, reg, `sql_operation_duration_seconds_count{db="pool",operation="connect"}`))
 
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, db.PingContext(ctx), context.DeadlineExceeded) // waits for a connection
 	require.Equal(t, 1.0, value(t, reg, `go_sql_wait_count_total{db_name="pool"}`))
 	waited := value(t, reg, `go_sql_wait_duration_seconds_total{db_name="pool"}`)
-	require.Greater(t, waited, 0.04)
-	require.Less(t, waited, 10.0)
+	require.Positive(t, waited)
+	require.Less(t, waited, 20.0)
 	for _, c := range conns {
 		require.NoError(t, c.Close())
 	}
@@ -305,7 +305,7 @@ func testKilled(t *testing.T, dsn string) {
 			var n int
 			err := other.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE pid = $1`, pid).Scan(&n)
 			return err == nil && n == 0
-		}, 5*time.Second, 10*time.Millisecond)
+		}, 20*time.Second, 10*time.Millisecond)
 		for range 3 { // a driver may tell its user once
 			if err = db.QueryRow(`SELECT pg_backend_pid()`).Scan(&pid); err == nil {
 				break
