@@ -575,3 +575,61 @@ func TestNothingStaysNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, r)
 }
+
+// TestRetries wants each attempt counted, and rows once.
+func TestRetries(t *testing.T) {
+	reg := ember.NewRegistry()
+	d := newFake()
+	db := open(t, reg, d, embersql.Options{})
+	for range 2 {
+		require.NoError(t, db.Ping()) // so that there is a connection
+		d.Plan(1, nil)
+		_, err := db.Exec("bad")
+		require.NoError(t, err)
+		d.Plan(1, nil)
+		rows, err := db.Query("bad")
+		require.Equal(t, 3, readAll(t, rows, err))
+	}
+	require.Equal(t, []string{
+		`sql_errors_total{db="default",operation="exec",reason="bad_connection"} 2`,
+		`sql_errors_total{db="default",operation="query",reason="bad_connection"} 2`,
+		`sql_operation_duration_seconds_count{db="default",operation="exec"} 4`,
+		`sql_operation_duration_seconds_count{db="default",operation="query"} 4`,
+		`sql_rows_affected_total{db="default"} 6`,
+		`sql_rows_returned_total{db="default"} 6`,
+	}, lines(t, reg, `errors_total|_count{.*"(exec|query)"|rows`))
+
+	// In a transaction nothing is tried again, and the caller sees it.
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	d.Plan(1, nil)
+	_, err = tx.Exec("bad")
+	require.ErrorIs(t, err, driver.ErrBadConn)
+	require.NoError(t, tx.Rollback())
+	require.Len(t, lines(t, reg, `errors_total{.*"exec",reason="bad_connection"} 3`), 1)
+}
+
+// TestSetsOfRows wants the rows of all sets counted, however far each was read.
+func TestSetsOfRows(t *testing.T) {
+	reg := ember.NewRegistry()
+	db := open(t, reg, newFake(), embersql.Options{})
+	returned := func() []string { return lines(t, reg, "returned") }
+	rows, err := db.Query("sets")
+	require.NoError(t, err)
+	for range 2 {
+		require.True(t, rows.Next())
+	}
+	require.True(t, rows.NextResultSet())
+	require.Equal(t, 3, readAll(t, rows, err))
+	require.False(t, rows.NextResultSet())
+	require.Equal(t, []string{`sql_rows_returned_total{db="default"} 5`}, returned())
+	require.NoError(t, rows.Close())
+	require.Equal(t, []string{`sql_rows_returned_total{db="default"} 5`}, returned())
+
+	rows, err = db.Query("late") // reading the second row fails
+	require.NoError(t, err)
+	require.True(t, rows.Next())
+	require.False(t, rows.Next())
+	require.ErrorIs(t, rows.Err(), fake.ErrFail)
+	require.Equal(t, []string{`sql_rows_returned_total{db="default"} 6`}, returned())
+}
