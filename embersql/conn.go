@@ -32,7 +32,8 @@ func (c *conn) Unwrap() driver.Conn { return c.Conn }
 // is measured, and everything else as it is:
 //
 //	err := conn.Raw(func(dc any) error {
-//		return embersql.Unwrap(dc).(*stdlib.Conn).Conn().Prepare(…)
+//		_, err := embersql.Unwrap(dc).(*stdlib.Conn).Conn().CopyFrom(ctx, table, columns, rows)
+//		return err
 //	})
 //
 // What is done with it is not measured.

@@ -37,7 +37,8 @@
 //     driver returns its rows, not until the last one was read.
 //
 // Two more are in sql_errors_total alone: fetch, reading and closing rows, of which the
-// first error counts; and reset, which comes before a connection is used again.
+// first error counts; and reset, which comes before a connection is used again. Closing
+// connections and statements is not measured.
 //
 // Operations that failed are in the histograms too: a time-out takes its time. One that
 // panics has failed, and the panic goes on. What a driver skips, driver.ErrSkip, has not
@@ -76,9 +77,10 @@
 //
 // Where a method's presence alone has a meaning to database/sql (ExecContext,
 // QueryContext, ResetSession, IsValid, ColumnConverter, a connector's Close, and since
-// Go 1.27 ScanColumn), the wrapper has it if the driver does. The others are always there, and do for a driver without them
-// exactly what database/sql does. The one call that a driver would not see otherwise is
-// that of driver.Result's RowsAffected, unless Options.NoRowsAffected says so.
+// Go 1.27 ScanColumn), the wrapper has it if the driver does. The others are always there,
+// and do for a driver without them exactly what database/sql does. The one call that a
+// driver would not see otherwise is that of driver.Result's RowsAffected, unless
+// Options.NoRowsAffected says so.
 //
 // (*sql.Conn).Raw hands out the wrapper's connection; [Unwrap] makes it the driver's own.
 // A function of a driver's that is given a connection and wants its own type, as lib/pq's

@@ -65,7 +65,7 @@ func (p panicStmt) NumInput() int                              { return -1 }
 func (p panicStmt) Exec([]driver.Value) (driver.Result, error) { p.act(); return p, nil }
 func (p panicStmt) Query([]driver.Value) (driver.Rows, error) {
 	p.act()
-	return panicRows{p.panics}, nil
+	return panicRows(p), nil
 }
 
 type panicRows struct{ *panics }
