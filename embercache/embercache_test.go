@@ -5,8 +5,11 @@ package embercache_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,21 +33,29 @@ type table struct {
 	setErr error
 	took   time.Duration
 	sets   int
+	panics bool
 }
 
 func (c *table) Get(_ context.Context, key string) (int, bool, error) {
-	time.Sleep(c.took)
+	c.act()
 	v, found := c.values[key]
 	return v, found, c.getErr
 }
 
 func (c *table) Set(_ context.Context, key string, value int) error {
-	time.Sleep(c.took)
+	c.act()
 	c.sets++
 	if c.setErr == nil {
 		c.values[key] = value
 	}
 	return c.setErr
+}
+
+func (c *table) act() {
+	time.Sleep(c.took)
+	if c.panics {
+		panic("no table")
+	}
 }
 
 var errBroken = errors.New("broken")
@@ -168,6 +179,45 @@ func TestOutcomes(t *testing.T) {
 			`cache_loads_total{cache="numbers",result="error"} 1`,
 			`cache_requests_total{cache="numbers",result="miss"} 1`,
 		}},
+		"a load that panics for who went away": {do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			ctx, cancel := context.WithCancel(ctx)
+			require.PanicsWithValue(t, "no", func() {
+				c.GetOrLoad(ctx, "two", func(context.Context, string) (int, error) { cancel(); panic("no") })
+			})
+		}, want: []string{
+			`cache_load_duration_seconds_count{cache="numbers"} 1`,
+			`cache_loads_total{cache="numbers",result="error"} 1`,
+			`cache_requests_total{cache="numbers",result="miss"} 1`,
+		}},
+		"a load that ends the goroutine": {do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				c.GetOrLoad(ctx, "two", func(context.Context, string) (int, error) { runtime.Goexit(); return 0, nil })
+			})
+			wg.Wait()
+		}, want: []string{
+			`cache_load_duration_seconds_count{cache="numbers"} 1`,
+			`cache_loads_total{cache="numbers",result="error"} 1`,
+			`cache_requests_total{cache="numbers",result="miss"} 1`,
+		}},
+		"no load": {do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			require.Panics(t, func() { c.GetOrLoad(ctx, "two", nil) })
+		}, want: []string{
+			`cache_load_duration_seconds_count{cache="numbers"} 1`,
+			`cache_loads_total{cache="numbers",result="error"} 1`,
+			`cache_requests_total{cache="numbers",result="miss"} 1`,
+		}},
+		"a get that panics": {table: table{panics: true}, do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			require.PanicsWithValue(t, "no table", func() { c.Get(ctx, "one") })
+			require.PanicsWithValue(t, "no table", func() {
+				c.GetOrLoad(ctx, "one", func(context.Context, string) (int, error) { panic("called") })
+			})
+		}, want: []string{`cache_requests_total{cache="numbers",result="error"} 2`}},
+		"a set that panics": {table: table{panics: true}, do: func(ctx context.Context, t *testing.T, c *embercache.Measured[string, int]) {
+			require.PanicsWithValue(t, "no table", func() { c.Set(ctx, "one", 1) })
+		}, want: []string{`cache_sets_total{cache="numbers",result="error"} 1`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg := ember.NewRegistry()
@@ -267,6 +317,50 @@ func TestCountedByHand(t *testing.T) {
 		`cache_requests_total{cache="pages",result="miss"} 1`,
 	}, nonZero(t, reg))
 	embertest.RequireClean(t, reg)
+}
+
+// TestSameName wants caches of one name to be one, whatever of it each of them measures.
+func TestSameName(t *testing.T) {
+	reg := ember.NewRegistry()
+	plain := embercache.NewMetrics(reg, embercache.Options{Name: "pages"})
+	timed := embercache.NewMetrics(reg, embercache.Options{Name: "pages", Latency: true, Entries: func() int { return 1 }})
+	for _, m := range []*embercache.Metrics{plain, timed, embercache.NewMetrics(reg, embercache.Options{Name: "pages", Entries: func() int { return 2 }})} {
+		embercache.Wrap(m, &table{}).Get(t.Context(), "one")
+	}
+	require.Equal(t, []string{
+		`cache_entries{cache="pages"} 2`,
+		`cache_operation_duration_seconds_count{cache="pages",operation="get"} 1`,
+		`cache_requests_total{cache="pages",result="miss"} 3`,
+	}, nonZero(t, reg))
+	require.PanicsWithError(t, `ember: cache_load_duration_seconds is already registered, by a *ember.HistogramVec; it is a *ember.HistogramVec of `+
+		`"cache_load_duration_seconds" with the labels ["cache"] and buckets [0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10], `+
+		`not a *ember.HistogramVec of "cache_load_duration_seconds" with the labels ["cache"] and buckets [1]`,
+		func() { embercache.NewMetrics(reg, embercache.Options{Name: "pages", Buckets: []float64{1}}) })
+}
+
+// TestEntriesThatFail wants a function that fails to cost no other counts.
+func TestEntriesThatFail(t *testing.T) {
+	reg := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
+	embercache.NewMetrics(reg, embercache.Options{Name: "sick", Entries: func() int { panic("no entries") }}).Hit()
+	embercache.NewMetrics(reg, embercache.Options{Name: "well", Entries: func() int { return 3 }}).Hit()
+	var b strings.Builder
+	require.EqualError(t, ember.WriteText(&b, reg), `ember: collector cache_entries: the function of cache_entries{cache="sick"}: panic: no entries`)
+	require.Contains(t, b.String(), `cache_requests_total{cache="sick",result="hit"} 1`)
+	require.Contains(t, b.String(), `cache_entries{cache="well"} 3`)
+	require.NotContains(t, b.String(), `cache_entries{cache="sick"}`)
+
+	synctest.Test(t, func(t *testing.T) { // so that no time goes by but what is waited for
+		stop := make(chan struct{})
+		defer close(stop)
+		embercache.NewMetrics(reg, embercache.Options{Name: "sick", Entries: func() int { <-stop; return 1 }})
+		for range 2 { // the second time it is not even called
+			scrape := httptest.NewRecorder()
+			ember.HandlerFor(reg, ember.HandlerOpts{Timeout: time.Second}).ServeHTTP(scrape, httptest.NewRequest("GET", "/metrics", nil))
+			require.Equal(t, 200, scrape.Code)
+			require.Contains(t, scrape.Body.String(), `cache_requests_total{cache="sick",result="hit"} 1`)
+			require.NotContains(t, scrape.Body.String(), `cache_entries{`)
+		}
+	})
 }
 
 func TestNilRegistry(t *testing.T) {

@@ -28,7 +28,9 @@ type Options struct {
 	Latency bool
 
 	// Entries returns how many entries the cache has. It is called at each scrape, perhaps
-	// by several at once. Nil: nobody asks.
+	// by several at once. If it panics, the scrape lacks this series and has an error; if
+	// it is not done in time, those of all caches. Of several with the same name the last
+	// one is asked. Nil: nobody asks.
 	Entries func() int
 }
 
@@ -59,7 +61,7 @@ func (o *outcomes) count(ctx context.Context, err error) {
 	switch {
 	case err == nil:
 		o.ok.IncContext(ctx)
-	case errors.Is(err, context.Canceled) || ctx.Err() == context.Canceled:
+	case err != errPanicked && (errors.Is(err, context.Canceled) || ctx.Err() == context.Canceled):
 		o.canceled.IncContext(ctx)
 	default:
 		o.failed.IncContext(ctx)
@@ -67,8 +69,9 @@ func (o *outcomes) count(ctx context.Context, err error) {
 }
 
 // NewMetrics returns the metrics of a cache in a registry. The same registry and name
-// again are the same series. A nil registry is ember.Default(). NewMetrics panics if the
-// registry has metrics of the same names that are something else.
+// again are the same series, with what either has of Latency and Entries. A nil registry is
+// ember.Default(). NewMetrics panics if the registry has metrics of the same names that are
+// something else, such as those of a cache with other Buckets.
 func NewMetrics(reg *ember.Registry, opts Options) *Metrics {
 	if reg == nil {
 		reg = ember.Default()

@@ -26,7 +26,9 @@ func TestAllocations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			reg := ember.NewRegistry()
 			q := &quiet{result: driver.RowsAffected(1)}
-			conn := connect(t, reg, quietConnector{q}, opts)
+			connector := embersql.WrapConnector(reg, quietConnector{q}, opts)
+			conn, err := connector.Connect(ctx)
+			require.NoError(t, err)
 			s, err := conn.(driver.ConnPrepareContext).PrepareContext(ctx, "")
 			require.NoError(t, err)
 			tx, err := conn.(driver.ConnBeginTx).BeginTx(ctx, driver.TxOptions{})
@@ -37,6 +39,7 @@ func TestAllocations(t *testing.T) {
 				want float64
 				do   func()
 			}{
+				"connect":         {2, func() { connector.Connect(ctx) }},
 				"exec":            {0, func() { conn.(driver.ExecerContext).ExecContext(ctx, "", nil) }},
 				"exec that fails": {0, func() { conn.(driver.ExecerContext).ExecContext(ctx, "fail", nil) }},
 				"query":           {1, func() { conn.(driver.QueryerContext).QueryContext(ctx, "", nil) }},
@@ -87,6 +90,21 @@ func BenchmarkQuery(b *testing.B) {
 				rows, _ := conn.(driver.QueryerContext).QueryContext(ctx, "", nil)
 				rows.Next(nil)
 				rows.Close()
+			}
+		})
+	}
+}
+
+func BenchmarkRow(b *testing.B) {
+	for name, conn := range map[string]driver.Conn{
+		"bare":    quietConn{&quiet{}},
+		"wrapped": connect(b, ember.NewRegistry(), quietConnector{&quiet{}}, embersql.Options{}),
+	} {
+		b.Run(name, func(b *testing.B) {
+			rows, _ := conn.(driver.QueryerContext).QueryContext(b.Context(), "", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				rows.Next(nil)
 			}
 		})
 	}

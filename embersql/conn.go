@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"time"
 )
 
 // conn is a driver's connection, measured. Its methods are those which every connection
@@ -24,14 +23,17 @@ type conn struct {
 	query    oldQueryer            // nil: none, or there is queryCtx
 }
 
-// Raw returns the driver's own connection, for code that does not import this package.
-func (c *conn) Raw() driver.Conn { return c.Conn }
+// Raw and Unwrap return the driver's own connection, for code that does not import this
+// package. Drivers ask for it by either name.
+func (c *conn) Raw() driver.Conn    { return c.Conn }
+func (c *conn) Unwrap() driver.Conn { return c.Conn }
 
 // Unwrap returns the driver's own connection where (*sql.Conn).Raw hands out one that
 // is measured, and everything else as it is:
 //
 //	err := conn.Raw(func(dc any) error {
-//		return embersql.Unwrap(dc).(*stdlib.Conn).Conn().Prepare(…)
+//		_, err := embersql.Unwrap(dc).(*stdlib.Conn).Conn().CopyFrom(ctx, table, columns, rows)
+//		return err
 //	})
 //
 // What is done with it is not measured.
@@ -49,9 +51,10 @@ func (c *conn) measured() *conn { return c }
 
 // PrepareContext does for a driver without it what database/sql would.
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	start := time.Now()
+	k := c.rec.call(ctx, opPrepare)
+	defer k.end()
 	s, err := c.prepare(ctx, query)
-	c.rec.record(ctx, opPrepare, start, err)
+	k.returned(err)
 	if err != nil || s == nil {
 		return s, err
 	}
@@ -72,9 +75,10 @@ func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 
 // BeginTx does for a driver without it what database/sql would.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	start := time.Now()
+	k := c.rec.call(ctx, opBegin)
+	defer k.end()
 	t, err := c.begin(ctx, opts)
-	c.rec.record(ctx, opBegin, start, err)
+	k.returned(err)
 	if err != nil || t == nil {
 		return t, err
 	}
@@ -105,9 +109,10 @@ func (c *conn) Ping(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	start := time.Now()
+	k := c.rec.call(ctx, opPing)
+	defer k.end()
 	err := p.Ping(ctx)
-	c.rec.record(ctx, opPing, start, err)
+	k.returned(err)
 	return err
 }
 
@@ -130,12 +135,14 @@ type (
 
 func (e execs) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	c := e.c
-	start := time.Now()
+	k := c.rec.call(ctx, opExec)
+	defer k.end()
 	res, err := c.execute(ctx, query, args)
 	if err == driver.ErrSkip {
-		return res, err // nothing was done, database/sql goes on to prepare
+		k.skipped() // database/sql goes on to prepare
+		return res, err
 	}
-	c.rec.statement(ctx, opExec, start, err)
+	k.returned(err)
 	if err == nil {
 		c.rec.result(res)
 	}
@@ -155,12 +162,14 @@ func (c *conn) execute(ctx context.Context, query string, args []driver.NamedVal
 
 func (q queries) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	c := q.c
-	start := time.Now()
+	k := c.rec.call(ctx, opQuery)
+	defer k.end()
 	r, err := c.queryRows(ctx, query, args)
 	if err == driver.ErrSkip {
+		k.skipped()
 		return r, err
 	}
-	c.rec.statement(ctx, opQuery, start, err)
+	k.returned(err)
 	return c.rec.rows(ctx, r, err)
 }
 
@@ -175,12 +184,14 @@ func (c *conn) queryRows(ctx context.Context, query string, args []driver.NamedV
 	return c.query.Query(query, values)
 }
 
-func (r resets) ResetSession(ctx context.Context) error {
-	err := r.c.Conn.(driver.SessionResetter).ResetSession(ctx)
-	if err != nil {
-		r.c.rec.fail(ctx, opReset, err)
-	}
-	return err
+func (r resets) ResetSession(ctx context.Context) (err error) {
+	err = errPanicked
+	defer func() {
+		if err != nil {
+			r.c.rec.fail(ctx, opReset, err)
+		}
+	}()
+	return r.c.Conn.(driver.SessionResetter).ResetSession(ctx)
 }
 
 func (v validates) IsValid() bool { return v.c.Conn.(driver.Validator).IsValid() }

@@ -37,50 +37,62 @@
 //     driver returns its rows, not until the last one was read.
 //
 // Two more are in sql_errors_total alone: fetch, reading and closing rows, of which the
-// first error counts; and reset, which comes before a connection is used again.
+// first error counts; and reset, which comes before a connection is used again. Closing
+// connections and statements is not measured.
 //
-// Operations that failed are in the histograms too: a time-out takes its time. What a
-// driver skips, driver.ErrSkip, has not happened. sql.ErrNoRows is not an error of the
-// driver's and is not counted. The durations of the operations and their errors at zero
-// are there from the beginning.
+// Operations that failed are in the histograms too: a time-out takes its time. One that
+// panics has failed, and the panic goes on. What a driver skips, driver.ErrSkip, has not
+// happened. sql.ErrNoRows is not an error of the driver's and is not counted. The durations
+// of the operations and their errors at zero are there from the beginning.
+//
+// Rows are counted when they are closed, all sets of a query's together: once the last one
+// was read, or whoever reads them stops.
 //
 // # Why it failed
 //
 // The label reason tells apart what should not wake the same person:
 //
-//   - bad_connection: driver.ErrBadConn. Nothing was executed, and database/sql tries
-//     again, up to twice, at last with a new connection. The caller sees an error only if
-//     that fails too.
-//   - canceled and timeout: the context ended, as the error or the context itself says;
-//     drivers often return the database's word for it. One that ends while a
-//     transaction is committed or rolled back is that in which it began.
-//   - error, or what Options.ErrorReason makes of it.
+//   - canceled and timeout: the context ended, as the context itself says or else the
+//     error; drivers often return the database's word for it, or that the connection is
+//     bad. The context of a commit or rollback is that in which the transaction began.
+//   - bad_connection: driver.ErrBadConn, by which drivers say that nothing was executed.
+//     database/sql tries again, up to twice, at last with a new connection, and the caller
+//     sees an error only if that fails too. Within a transaction or with a sql.Conn it does
+//     not try again, and the caller sees this one.
+//   - error, or what Options.ErrorReason makes of it, is everything else.
 //
-// So a ratio of failures that are the database's is
+// What was canceled is nobody's failure, and a database that is slow has timeouts and
+// little else. So a ratio of failures is
 //
-//	sum(rate(sql_errors_total{reason="error"}[5m])) / sum(rate(sql_operation_duration_seconds_count[5m]))
+//	sum(rate(sql_errors_total{reason!~"canceled|bad_connection"}[5m])) / sum(rate(sql_operation_duration_seconds_count[5m]))
 //
 // # What a driver can, it still can
 //
 // A driver shows what it can do by methods that database/sql asks for by type assertion,
 // and a wrapper that lacks one, or has one that the driver lacks, changes what programs
 // do. This one does not: a test runs the same programs with each of the 1,024 kinds of
-// connections that there can be, 16 kinds of statements and 64 kinds of rows, with and
-// without the wrapper, and wants the same calls in the driver and the same results.
+// connections that there can be, 16 kinds of statements and 128 kinds of rows (64 before
+// Go 1.27), with and without the wrapper, and wants the same calls in the driver and the
+// same results.
 //
 // Where a method's presence alone has a meaning to database/sql (ExecContext,
-// QueryContext, ResetSession, IsValid, ColumnConverter, a connector's Close), the wrapper
-// has it if the driver does. The others are always there, and do for a driver without them
-// exactly what database/sql does. The one call that a driver would not see otherwise is
-// that of driver.Result's RowsAffected, unless Options.NoRowsAffected says so.
+// QueryContext, ResetSession, IsValid, ColumnConverter, a connector's Close, and since
+// Go 1.27 ScanColumn), the wrapper has it if the driver does. The others are always there,
+// and do for a driver without them exactly what database/sql does. The one call that a
+// driver would not see otherwise is that of driver.Result's RowsAffected, unless
+// Options.NoRowsAffected says so.
 //
 // (*sql.Conn).Raw hands out the wrapper's connection; [Unwrap] makes it the driver's own.
-// A function of a driver's that calls Raw itself and wants its own type there, such as
-// AcquireConn of pgx's stdlib, does not work with a wrapped connection.
+// A function of a driver's that is given a connection and wants its own type, as lib/pq's
+// SetNoticeHandler does, has to be given that. A connector that hands its connections to
+// one, as that of lib/pq's ConnectorWithNoticeHandler does, is to be wrapped, and not made
+// of one that is. A function that calls Raw itself works if it looks for a method Unwrap, as
+// Limit of modernc.org/sqlite does, and not otherwise.
 //
 // # What it costs
 //
-// Two readings of the clock and an observation for each operation. Allocated is one
-// object for each connection, statement, transaction and query's rows; what executes,
-// commits, rolls back, pings or reads a row allocates nothing more than without.
+// Two readings of the clock and an observation for each operation. Allocated are two
+// objects for each connection and one for each statement, transaction and query's rows;
+// what executes, commits, rolls back, pings or reads a row allocates nothing more than
+// without.
 package embersql

@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"io"
-	"time"
 
 	"github.com/embermetrics/ember"
 )
@@ -15,7 +14,13 @@ import (
 // Open is sql.Open with everything measured: the driver's operations, as WrapConnector
 // does, and the pool, as RegisterStats does. A nil registry is ember.Default(). It fails
 // if sql.Open does, or if the pool of another database with the name opts.DB is
-// registered already.
+// registered already, be that closed: see RegisterStats. What was opened is closed then.
+// It panics where WrapConnector does.
+//
+// A driver that has connectors is asked for two of them, of which the first one is closed
+// at once, and is the one that they name as theirs. So a wrapper that names the driver it
+// wraps, as that of WrapDriver does, is left out: measure the connectors of such a one with
+// WrapConnector.
 func Open(reg *ember.Registry, driverName, dataSourceName string, opts Options) (*sql.DB, error) {
 	// database/sql tells who the driver of a name is by opening, which connects to nothing.
 	found, err := sql.Open(driverName, dataSourceName)
@@ -23,9 +28,7 @@ func Open(reg *ember.Registry, driverName, dataSourceName string, opts Options) 
 		return nil, err
 	}
 	d := found.Driver()
-	if err := found.Close(); err != nil {
-		return nil, err
-	}
+	found.Close() // of which nothing comes, so a failure is nobody's
 	r := newRecorder(reg, opts)
 	c, err := r.openConnector(d, dataSourceName)
 	if err != nil {
@@ -115,9 +118,10 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 func (r *recorder) connect(ctx context.Context, c driver.Connector) (driver.Conn, error) {
-	start := time.Now()
+	k := r.call(ctx, opConnect)
+	defer k.end()
 	dc, err := c.Connect(ctx)
-	r.record(ctx, opConnect, start, err)
+	k.returned(err)
 	if err != nil || dc == nil {
 		return dc, err
 	}

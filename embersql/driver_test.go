@@ -115,6 +115,39 @@ func TestOpen(t *testing.T) {
 	require.ErrorIs(t, err, fake.ErrFail)
 }
 
+// namedDriver is a closingDriver whose connectors name it as theirs.
+type namedDriver struct{ closingDriver }
+
+func (d namedDriver) OpenConnector(name string) (driver.Connector, error) {
+	c, err := d.closingDriver.OpenConnector(name)
+	return namingConnector{c.(fake.ClosingConnector), d}, err
+}
+
+type namingConnector struct {
+	fake.ClosingConnector
+	driver driver.Driver
+}
+
+func (c namingConnector) Driver() driver.Driver { return c.driver }
+
+// TestOpenClosesConnectors wants each connector that is opened and is of no use to be
+// closed, and that it is not Open's failure if that fails.
+func TestOpenClosesConnectors(t *testing.T) {
+	reg := ember.NewRegistry()
+	own := newFake()
+	name := register(namedDriver{closingDriver{fake.ContextDriver{Driver: own}}})
+	db, err := embersql.Open(reg, name, "dsn", embersql.Options{DB: name})
+	require.NoError(t, err)
+	require.Equal(t, []string{`OpenConnector "dsn"`, "Connector.Close", `OpenConnector "dsn"`}, own.Calls())
+
+	_, err = embersql.Open(reg, name, "dsn", embersql.Options{DB: name})
+	require.ErrorAs(t, err, new(*ember.AlreadyRegisteredError))
+	require.Equal(t, []string{`OpenConnector "dsn"`, "Connector.Close", `OpenConnector "dsn"`, "Connector.Close"}, own.Calls()[3:])
+
+	require.ErrorIs(t, db.Close(), fake.ErrFail) // as that of sql.Open would
+	require.Equal(t, "Connector.Close", own.Calls()[7])
+}
+
 func TestStats(t *testing.T) {
 	reg := ember.NewRegistry()
 	db := open(t, ember.NewRegistry(), newFake(), embersql.Options{})
@@ -157,8 +190,13 @@ go_sql_wait_duration_seconds_total{db_name="orders"} 0
 	second := open(t, ember.NewRegistry(), newFake(), embersql.Options{})
 	require.NoError(t, embersql.RegisterStats(reg, second, "stock"))
 	require.ErrorAs(t, embersql.RegisterStats(reg, second, "orders"), new(*ember.AlreadyRegisteredError))
+	require.EqualError(t, embersql.RegisterStats(reg, second, "orders"), `ember: statistics of database "orders": ember: go_sql_max_open_connections is already registered, by a *embersql.Stats`)
+	require.EqualError(t, embersql.RegisterStats(reg, second, "\xff"), `ember: statistics of database "\xff": ember: gauge "go_sql_max_open_connections": the value "\xff" of label "db_name" is not valid UTF-8`)
 	require.EqualError(t, embersql.RegisterStats(reg, nil, "nothing"), `ember: statistics of database "nothing": it is nil`)
 
+	// A database that is closed has statistics, and is in the way of its successor.
+	require.NoError(t, db.Close())
+	require.Contains(t, text(t, reg), `go_sql_open_connections{db_name="orders"} 0`)
 	require.True(t, reg.Unregister(embersql.NewStats(db, "orders")))
 	require.NoError(t, embersql.RegisterStats(reg, second, "orders"))
 }

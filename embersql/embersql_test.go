@@ -28,8 +28,9 @@ import (
 const (
 	allConn = 1<<10 - 1
 	allStmt = 1<<4 - 1
-	allRows = 1<<6 - 1
 )
+
+var allRows = 1<<len(fake.RowsOptions) - 1
 
 func newFake() *fake.Driver {
 	return &fake.Driver{World: new(fake.World), Conn: allConn, Stmt: allStmt, Rows: allRows}
@@ -187,6 +188,15 @@ func TestErrors(t *testing.T) {
 			ctx, cancel := context.WithCancel(ctx)
 			w.Plan(0, cancel)
 			db.ExecContext(ctx, "cancel fail")
+		}, []string{`exec",reason="canceled"} 1`}},
+		"canceled, and the driver calls the connection bad": {func(ctx context.Context, db *sql.DB, w *fake.World) {
+			db.PingContext(ctx)
+			ctx, cancel := context.WithCancel(ctx)
+			w.Plan(1, cancel)
+			_, err := db.ExecContext(ctx, "cancel bad")
+			if !errors.Is(err, context.Canceled) { // which is all that the caller hears of it
+				panic(err)
+			}
 		}, []string{`exec",reason="canceled"} 1`}},
 		"timed out, in the driver's words": {func(ctx context.Context, db *sql.DB, _ *fake.World) {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
@@ -412,6 +422,7 @@ func TestUnwrap(t *testing.T) {
 	defer conn.Close()
 	require.NoError(t, conn.Raw(func(dc any) error {
 		require.IsType(t, own, dc.(interface{ Raw() driver.Conn }).Raw())
+		require.IsType(t, own, dc.(interface{ Unwrap() driver.Conn }).Unwrap())
 		return nil
 	}))
 }
@@ -563,4 +574,62 @@ func TestNothingStaysNothing(t *testing.T) {
 	r, err := c.(driver.QueryerContext).QueryContext(t.Context(), "", nil)
 	require.NoError(t, err)
 	require.Nil(t, r)
+}
+
+// TestRetries wants each attempt counted, and rows once.
+func TestRetries(t *testing.T) {
+	reg := ember.NewRegistry()
+	d := newFake()
+	db := open(t, reg, d, embersql.Options{})
+	for range 2 {
+		require.NoError(t, db.Ping()) // so that there is a connection
+		d.Plan(1, nil)
+		_, err := db.Exec("bad")
+		require.NoError(t, err)
+		d.Plan(1, nil)
+		rows, err := db.Query("bad")
+		require.Equal(t, 3, readAll(t, rows, err))
+	}
+	require.Equal(t, []string{
+		`sql_errors_total{db="default",operation="exec",reason="bad_connection"} 2`,
+		`sql_errors_total{db="default",operation="query",reason="bad_connection"} 2`,
+		`sql_operation_duration_seconds_count{db="default",operation="exec"} 4`,
+		`sql_operation_duration_seconds_count{db="default",operation="query"} 4`,
+		`sql_rows_affected_total{db="default"} 6`,
+		`sql_rows_returned_total{db="default"} 6`,
+	}, lines(t, reg, `errors_total|_count{.*"(exec|query)"|rows`))
+
+	// In a transaction nothing is tried again, and the caller sees it.
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	d.Plan(1, nil)
+	_, err = tx.Exec("bad")
+	require.ErrorIs(t, err, driver.ErrBadConn)
+	require.NoError(t, tx.Rollback())
+	require.Len(t, lines(t, reg, `errors_total{.*"exec",reason="bad_connection"} 3`), 1)
+}
+
+// TestSetsOfRows wants the rows of all sets counted, however far each was read.
+func TestSetsOfRows(t *testing.T) {
+	reg := ember.NewRegistry()
+	db := open(t, reg, newFake(), embersql.Options{})
+	returned := func() []string { return lines(t, reg, "returned") }
+	rows, err := db.Query("sets")
+	require.NoError(t, err)
+	for range 2 {
+		require.True(t, rows.Next())
+	}
+	require.True(t, rows.NextResultSet())
+	require.Equal(t, 3, readAll(t, rows, err))
+	require.False(t, rows.NextResultSet())
+	require.Equal(t, []string{`sql_rows_returned_total{db="default"} 5`}, returned())
+	require.NoError(t, rows.Close())
+	require.Equal(t, []string{`sql_rows_returned_total{db="default"} 5`}, returned())
+
+	rows, err = db.Query("late") // reading the second row fails
+	require.NoError(t, err)
+	require.True(t, rows.Next())
+	require.False(t, rows.Next())
+	require.ErrorIs(t, rows.Err(), fake.ErrFail)
+	require.Equal(t, []string{`sql_rows_returned_total{db="default"} 6`}, returned())
 }

@@ -124,22 +124,15 @@ func newRecorder(reg *ember.Registry, o Options) *recorder {
 	return r
 }
 
-// record records an operation that began at start and has just ended.
+// record records an operation that began at start and has just ended. One that is about
+// a statement may have a name.
 func (r *recorder) record(ctx context.Context, op operation, start time.Time, err error) {
-	r.durations[op].ObserveContext(ctx, time.Since(start).Seconds())
-	if err != nil {
-		r.fail(ctx, op, err)
-	}
-}
-
-// statement is record for a statement, which may have a name.
-func (r *recorder) statement(ctx context.Context, op operation, start time.Time, err error) {
 	seconds := time.Since(start).Seconds()
 	r.durations[op].ObserveContext(ctx, seconds)
 	if err != nil {
 		r.fail(ctx, op, err)
 	}
-	if r.nameOf == nil {
+	if r.nameOf == nil || op != opQuery && op != opExec {
 		return
 	}
 	if name := r.nameOf(ctx); name != "" {
@@ -156,16 +149,23 @@ func (r *recorder) fail(ctx context.Context, op operation, err error) {
 }
 
 // reason says what is to be known of an error. Drivers that stop at the end of a context
-// often return the database's word for that and not the context's, so the context counts
-// as well.
+// often return the database's word for that and not the context's, or that the connection
+// is bad, as it is then. So the context comes first, as it does for database/sql, which
+// does not try again in one that has ended.
 func (r *recorder) reason(ctx context.Context, err error) string {
-	ended := ctx.Err()
-	switch {
+	if err == errPanicked {
+		return reasonError
+	}
+	switch ended := ctx.Err(); {
+	case ended == context.Canceled:
+		return reasonCanceled
+	case ended != nil:
+		return reasonTimeout
 	case errors.Is(err, driver.ErrBadConn):
 		return reasonBadConnection
-	case errors.Is(err, context.Canceled) || ended == context.Canceled:
+	case errors.Is(err, context.Canceled):
 		return reasonCanceled
-	case errors.Is(err, context.DeadlineExceeded) || ended != nil:
+	case errors.Is(err, context.DeadlineExceeded):
 		return reasonTimeout
 	}
 	if r.reasonOf != nil {

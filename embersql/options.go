@@ -34,9 +34,9 @@ type Options struct {
 	ErrorReason func(error) string
 
 	// NoRowsAffected says not to ask the driver how many rows a statement affected. That is
-	// a call of driver.Result which the driver would not see otherwise. The drivers known
-	// to us have the answer at hand; one that waits for the end of the statement until then
-	// does better without.
+	// a call of driver.Result which the driver would not see otherwise. Those of PostgreSQL,
+	// MySQL and SQLite have the answer at hand; one that waits for the end of the statement
+	// until then does better without.
 	NoRowsAffected bool
 }
 

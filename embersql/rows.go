@@ -9,8 +9,9 @@ import (
 	"reflect"
 )
 
-// rows are a driver's rows, counted. They have all methods that rows may have: where the
-// driver's have none, what they return is what database/sql takes in their absence.
+// rows are a driver's rows, counted. They have all methods that rows may have without
+// database/sql behaving otherwise: where the driver's have none, what they return is what
+// database/sql takes in their absence. The others are added by wrapRows.
 type rows struct {
 	driver.Rows
 	rec    *recorder
@@ -24,34 +25,37 @@ func (r *recorder) rows(ctx context.Context, dr driver.Rows, err error) (driver.
 	if err != nil || dr == nil {
 		return dr, err
 	}
-	return &rows{Rows: dr, rec: r, ctx: ctx}, nil
+	return wrapRows(&rows{Rows: dr, rec: r, ctx: ctx}), nil
 }
 
-func (r *rows) Next(dest []driver.Value) error {
-	err := r.Rows.Next(dest)
+func (r *rows) Next(dest []driver.Value) (err error) {
+	err = errPanicked
+	defer r.note(&err)
+	err = r.Rows.Next(dest)
 	if err == nil {
 		r.read++
-		return nil
 	}
-	return r.note(err)
+	return err
 }
 
 // Close counts the rows: one addition for all of them.
-func (r *rows) Close() error {
+func (r *rows) Close() (err error) {
 	if r.read > 0 {
 		r.rec.returned.Add(float64(r.read))
 		r.read = 0
 	}
-	return r.note(r.Rows.Close())
+	err = errPanicked
+	defer r.note(&err)
+	return r.Rows.Close()
 }
 
-// note counts the first error. The end of the rows is none.
-func (r *rows) note(err error) error {
-	if err != nil && err != io.EOF && !r.failed {
+// note counts the first error, which is errPanicked until there is another one or none.
+// The end of the rows is no error.
+func (r *rows) note(err *error) {
+	if *err != nil && *err != io.EOF && !r.failed {
 		r.failed = true
-		r.rec.fail(r.ctx, opFetch, err)
+		r.rec.fail(r.ctx, opFetch, *err)
 	}
-	return err
 }
 
 func (r *rows) HasNextResultSet() bool {
@@ -59,11 +63,14 @@ func (r *rows) HasNextResultSet() bool {
 	return ok && n.HasNextResultSet()
 }
 
-func (r *rows) NextResultSet() error {
-	if n, ok := r.Rows.(driver.RowsNextResultSet); ok {
-		return r.note(n.NextResultSet())
+func (r *rows) NextResultSet() (err error) {
+	n, ok := r.Rows.(driver.RowsNextResultSet)
+	if !ok {
+		return io.EOF
 	}
-	return io.EOF
+	err = errPanicked
+	defer r.note(&err)
+	return n.NextResultSet()
 }
 
 func (r *rows) ColumnTypeScanType(i int) reflect.Type {

@@ -62,8 +62,9 @@ func NewStats(db *sql.DB, name string) *Stats {
 
 // RegisterStats registers the statistics of a database's pool of connections. A nil
 // registry is ember.Default(). It fails if there is a database of that name in the
-// registry. For a database that is closed and replaced, Unregister(NewStats(db, name))
-// makes place.
+// registry, with an ember.AlreadyRegisteredError, and then registers nothing. A database
+// that is closed stays: for one that replaces it, Unregister(NewStats(db, name)) makes
+// place.
 func RegisterStats(reg *ember.Registry, db *sql.DB, name string) error {
 	if db == nil {
 		return fmt.Errorf("ember: statistics of database %q: it is nil", name)
@@ -71,7 +72,10 @@ func RegisterStats(reg *ember.Registry, db *sql.DB, name string) error {
 	if reg == nil {
 		reg = ember.Default()
 	}
-	return reg.Register(NewStats(db, name))
+	if err := reg.Register(NewStats(db, name)); err != nil {
+		return fmt.Errorf("ember: statistics of database %q: %w", name, err)
+	}
+	return nil
 }
 
 // Describe says what Collect writes.

@@ -5,7 +5,6 @@ package embersql
 import (
 	"context"
 	"database/sql/driver"
-	"time"
 )
 
 // stmt is a driver's prepared statement, measured. As with conn, its methods do for a
@@ -40,9 +39,10 @@ func (s *stmt) CheckNamedValue(v *driver.NamedValue) error {
 }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	start := time.Now()
+	k := s.c.rec.call(ctx, opExec)
+	defer k.end()
 	res, err := s.execute(ctx, args)
-	s.c.rec.statement(ctx, opExec, start, err)
+	k.returned(err)
 	if err == nil {
 		s.c.rec.result(res)
 	}
@@ -61,9 +61,10 @@ func (s *stmt) execute(ctx context.Context, args []driver.NamedValue) (driver.Re
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	start := time.Now()
+	k := s.c.rec.call(ctx, opQuery)
+	defer k.end()
 	r, err := s.queryRows(ctx, args)
-	s.c.rec.statement(ctx, opQuery, start, err)
+	k.returned(err)
 	return s.c.rec.rows(ctx, r, err)
 }
 

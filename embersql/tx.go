@@ -5,7 +5,6 @@ package embersql
 import (
 	"context"
 	"database/sql/driver"
-	"time"
 )
 
 // tx is a driver's transaction, measured.
@@ -16,15 +15,17 @@ type tx struct {
 }
 
 func (t *tx) Commit() error {
-	start := time.Now()
+	k := t.rec.call(t.ctx, opCommit)
+	defer k.end()
 	err := t.Tx.Commit()
-	t.rec.record(t.ctx, opCommit, start, err)
+	k.returned(err)
 	return err
 }
 
 func (t *tx) Rollback() error {
-	start := time.Now()
+	k := t.rec.call(t.ctx, opRollback)
+	defer k.end()
 	err := t.Tx.Rollback()
-	t.rec.record(t.ctx, opRollback, start, err)
+	k.returned(err)
 	return err
 }

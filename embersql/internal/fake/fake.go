@@ -10,6 +10,7 @@ package fake
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -309,7 +310,10 @@ func (BadValuer) Value() (driver.Value, error) { return Odd{}, nil }
 // check is a NamedValueChecker that knows some values, and leaves numbers to others.
 func (w *World) check(who string, v *driver.NamedValue) error {
 	w.note("%s.CheckNamedValue %d %q %T", who, v.Ordinal, v.Name, v.Value)
-	switch v.Value.(type) {
+	switch value := v.Value.(type) {
+	case sql.Out:
+		*value.Dest.(*string) += " " + who
+		v.Value = fmt.Sprint("out ", value.In)
 	case Odd:
 		v.Value = who
 	case Removed:
@@ -414,15 +418,33 @@ func (m rowsBase) Close() error {
 
 func (m rowsBase) Next(dest []driver.Value) error {
 	m.r.note("Rows.Next")
-	if m.r.at == 1 && strings.Contains(m.r.query, "late") {
+	if err := m.r.next(); err != nil {
+		return err
+	}
+	for i := range dest {
+		dest[i] = m.r.value(i)
+	}
+	return nil
+}
+
+// next goes to the next row.
+func (r *fakeRows) next() error {
+	if r.at == 1 && strings.Contains(r.query, "late") {
 		return ErrFail
 	}
-	if m.r.at == 3 {
+	if r.at == 3 {
 		return io.EOF
 	}
-	m.r.at++
-	dest[0], dest[1] = int64(m.r.at), "name"
+	r.at++
 	return nil
+}
+
+// value returns what is in a column of the row.
+func (r *fakeRows) value(column int) driver.Value {
+	if column == 0 {
+		return int64(r.at)
+	}
+	return "name"
 }
 
 // The methods that rows may have.

@@ -6,7 +6,7 @@ package fake
 
 import "database/sql/driver"
 
-var connShapes = [...]func(f *fakeConn) driver.Conn{
+var connShapes = []func(f *fakeConn) driver.Conn{
 	func(f *fakeConn) driver.Conn { return struct{ connBase }{connBase{f}} },
 	func(f *fakeConn) driver.Conn {
 		return struct {
@@ -10245,7 +10245,7 @@ var connShapes = [...]func(f *fakeConn) driver.Conn{
 	},
 }
 
-var stmtShapes = [...]func(f *fakeStmt) driver.Stmt{
+var stmtShapes = []func(f *fakeStmt) driver.Stmt{
 	func(f *fakeStmt) driver.Stmt { return struct{ stmtBase }{stmtBase{f}} },
 	func(f *fakeStmt) driver.Stmt {
 		return struct {
@@ -10356,7 +10356,7 @@ var stmtShapes = [...]func(f *fakeStmt) driver.Stmt{
 	},
 }
 
-var rowsShapes = [...]func(f *fakeRows) driver.Rows{
+var rowsShapes = []func(f *fakeRows) driver.Rows{
 	func(f *fakeRows) driver.Rows { return struct{ rowsBase }{rowsBase{f}} },
 	func(f *fakeRows) driver.Rows {
 		return struct {
