@@ -79,7 +79,8 @@
 // # Cost
 //
 // The middleware makes one allocation a request, of 416 bytes, and takes no lock. A body of
-// unknown length, or one of more than 1 GiB, takes one more, and so do Routes, SetRoute and SetOutcome.
+// unknown length, or one of more than 1 GiB, takes one more, and so do Routes, SetRoute and
+// SetOutcome.
 package emberhttp
 
 //go:generate sh -c "go run ./internal/facegen > faces.go"
