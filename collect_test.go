@@ -98,7 +98,7 @@ func TestCollectorFails(t *testing.T) {
 	}{
 		"error":       {func(_ context.Context, out *metric.Sink) error { out.Gauge("a", "", 1); return errors.New("no answer") }, `no answer`},
 		"panic":       {write(func(*metric.Sink) { panic("oh") }), `panic: oh`},
-		"nil panic":   {write(func(*metric.Sink) { panic(nil) }), `panic: panic called with nil argument`},
+		"nil panic":   {write(func(*metric.Sink) { panic(nil) }), "panic: " + new(runtime.PanicNilError).Error()},
 		"goexit":      {write(func(*metric.Sink) { runtime.Goexit() }), `it called runtime.Goexit`},
 		"nil error":   {func(context.Context, *metric.Sink) error { return (*badError)(nil) }, `it returned an error whose text cannot be had: panic: runtime error: invalid memory address or nil pointer dereference`},
 		"own samples": {write(func(out *metric.Sink) { out.Gauge("before_b", "", 1); out.Gauge("before.b", "", 1) }), `ember: gauge "before.b" collides with "before_b" of the same collector: both write "before_b"`},

@@ -168,19 +168,24 @@ func leadsTo(w http.ResponseWriter, n *notes) bool {
 // host; or "" if r matched none.
 func routeOf(r *http.Request, pattern string) string {
 	slash := strings.IndexByte(pattern, '/')
-	if slash < 0 || r.Method == http.MethodConnect && r.URL != nil && pattern == redirectionOf(r.URL.Path) {
+	if slash < 0 || r.Method == http.MethodConnect && r.URL != nil && isRedirection(r.URL.Path, pattern) {
 		return ""
 	}
 	return pattern[slash:]
 }
 
-// redirectionOf returns where a mux redirects a CONNECT for of to, if it has a pattern for
-// what is one slash longer. In place of that pattern, and for this method alone, it leaves
-// this path in the request, with whatever the client put where wildcards are.
-func redirectionOf(of string) string {
+// isRedirection reports whether to is where a mux redirects a CONNECT for of to, as it does
+// if it has a pattern for what is one slash longer. In place of that pattern, and for this
+// method alone, it leaves that path in the request, with whatever the client put where
+// wildcards are: cleaned, or since Go 1.27 as it came.
+func isRedirection(of, to string) bool {
+	longer, ok := strings.CutSuffix(to, "/")
+	if !ok || longer == of {
+		return ok
+	}
 	clean := path.Clean("/" + of)
 	if len(clean) > 1 && strings.HasSuffix(of, "/") {
 		clean += "/"
 	}
-	return clean + "/"
+	return longer == clean
 }
