@@ -111,6 +111,8 @@ func TestFullstack(t *testing.T) {
 					require.Equal(t, "From now on 0 % of the payments fail.\n", line)
 					continue
 				}
+				// Here it is not pending for so long that a line of the report has it.
+				line = strings.Replace(line, "ApiFailures pending", "none", 1)
 				require.True(t, said[masked(line)], "the program did not say %q, but:\n%s", line, f.output.String())
 				lines++
 			}
@@ -153,7 +155,7 @@ func TestFullstackWrongRules(t *testing.T) {
 	}
 	require.EqualError(t, p.err, "exit status 1")
 	require.Contains(t, p.output.String(), "unexpected end of input")
-	require.True(t, strings.HasSuffix(p.output.String(), "\nfullstack: Prometheus has ended by itself\n"), p.output.String())
+	require.True(t, strings.HasSuffix(p.output.String(), "\nfullstack: prometheus has ended by itself\n"), p.output.String())
 }
 
 // The files work by themselves, for a service that is where they say.

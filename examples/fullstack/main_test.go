@@ -174,7 +174,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"a Prometheus that is none": {
 			[]string{"-prometheus", some},
-			"Prometheus has ended by itself\n",
+			"prometheus has ended by itself\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

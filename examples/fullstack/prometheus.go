@@ -124,14 +124,14 @@ func (p *prometheus) start(dir string, command []string) (<-chan string, error) 
 		close(p.gone)
 		// Ctrl-C ends all processes, perhaps that one before this one knows.
 		time.Sleep(time.Second)
-		p.ended <- errors.New("Prometheus has ended by itself")
+		p.ended <- errors.New("prometheus has ended by itself")
 	}()
 	return addr, nil
 }
 
 // awaitReady waits until the server, whose address is to come, answers queries.
 func (p *prometheus) awaitReady(ctx context.Context, addr <-chan string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("Prometheus is not ready after %v", patience))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("prometheus is not ready after %v", patience))
 	defer cancel()
 	select {
 	case a := <-addr:

@@ -77,7 +77,7 @@ func TestRulesNameWhatIsThere(t *testing.T) {
 				continue
 			}
 			found++
-			series := regexp.MustCompile(`(?m)^` + m[1] + `(\{.*\})? `).FindAllString(text, -1)
+			series := regexp.MustCompile(`(?m)^`+m[1]+`(\{.*\})? `).FindAllString(text, -1)
 			require.NotEmpty(t, series, "%s is not in\n%s", m[1], text)
 			for _, l := range matcher.FindAllStringSubmatch(m[2], -1) {
 				require.Contains(t, strings.Join(series, ""), l[0], "%s has no such label", m[1])
