@@ -17,9 +17,8 @@ import (
 const keepVariable = "FULLSTACK_KEEP"
 
 // keep runs a command until it ends, or until stdin does: its other end is open until the
-// parent process closes it or ends, however that happens. Then keep removes dir, and
-// returns an exit status.
-func keep(dir string, command []string) int {
+// parent process closes it or ends, however that happens. Then keep removes dir.
+func keep(dir string, command []string) {
 	defer os.RemoveAll(dir)
 	// The parent heeds these. They come here as well if they are for all processes of a
 	// terminal.
@@ -35,7 +34,5 @@ func keep(dir string, command []string) int {
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
 	}
-	return 0
 }

@@ -48,7 +48,8 @@ type options struct {
 
 func main() {
 	if dir := os.Getenv(keepVariable); dir != "" {
-		os.Exit(keep(dir, os.Args[1:]))
+		keep(dir, os.Args[1:])
+		return
 	}
 	var o options
 	flag.StringVar(&o.addr, "addr", defaultTarget, "`address` of the service")
