@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -140,6 +141,16 @@ func TestFullstackKilled(t *testing.T) {
 	require.True(t, f.lives())
 	require.Equal(t, "exit status 137", f.stop()) // 128 + SIGKILL, as a shell says it
 	f.requireGone()
+}
+
+// Ctrl-C comes to all processes, in whichever order, and says nothing of an error.
+func TestFullstackInterrupted(t *testing.T) {
+	f := startFullstack(t, buildFullstack(t), "KILL")
+	require.NoError(t, syscall.Kill(-f.group, syscall.SIGINT))
+	f.requireGone()
+	<-f.ended
+	_, end, _ := strings.Cut(f.output.String(), " alerts\n")
+	require.Regexp(t, `^Of the last five minutes' .+\n$`, end)
 }
 
 // What Prometheus does not like is seen.
@@ -273,19 +284,22 @@ func (f *fullstack) lives() bool {
 // requireGone wants nothing to be left over soon.
 func (f *fullstack) requireGone() {
 	f.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		left, err := os.ReadDir(f.dir)
-		require.NoError(f.t, err)
-		if !f.lives() && len(left) == 0 {
-			break
-		}
-		require.True(f.t, time.Now().Before(deadline), "Prometheus or its files go on: %v", left)
-	}
-	for _, link := range []string{"metrics", "targets"} {
+	reachable := func(link string) bool {
 		u, err := url.Parse(f.link(link))
 		require.NoError(f.t, err)
-		_, err = net.Dial("tcp", u.Host)
-		require.Error(f.t, err, "there is somebody at %s", u.Host)
+		conn, err := net.Dial("tcp", u.Host)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		files, err := os.ReadDir(f.dir)
+		require.NoError(f.t, err)
+		if !f.lives() && !reachable("metrics") && !reachable("targets") && len(files) == 0 {
+			return
+		}
+		require.True(f.t, time.Now().Before(deadline), "something goes on, perhaps with these files: %v", files)
 	}
 }
 

@@ -36,6 +36,7 @@ func missing(t *testing.T, program, debian string) {
 // process is a server that runs until stop, or until the tests end, however they do.
 type process struct {
 	output buffer
+	group  int           // of processes
 	ended  chan struct{} // closed once it has ended
 	err    error         // of its end, once it has ended
 	stop   func()
@@ -71,10 +72,11 @@ func start(t *testing.T, as *syscall.Credential, dir, signal string, command ...
 	cmd.ExtraFiles = []*os.File{r} // is 3
 	p := &process{ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.output, &p.output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setpgid: true}
 	cmd.WaitDelay = 5 * time.Second
 	require.NoError(t, cmd.Start())
 	r.Close()
+	p.group = cmd.Process.Pid
 	go func() {
 		p.err = cmd.Wait()
 		close(p.ended)
