@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -170,10 +171,7 @@ func (p *prometheus) awaitReady(ctx context.Context, addr <-chan string) error {
 func (p *prometheus) awaitScrape(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for {
-		if up, ok := p.value(ctx, "sum(up)"); ok && up > 0 {
-			return
-		}
+	for !(p.value(ctx, "sum(up)") > 0) {
 		select {
 		case <-p.gone:
 			return
@@ -203,19 +201,22 @@ func (p *prometheus) stop() {
 	<-p.gone
 }
 
-// value returns what an expression evaluates to, or ok false if that is not one number.
-func (p *prometheus) value(ctx context.Context, expr string) (v float64, ok bool) {
+// value returns what an expression evaluates to, or NaN if that is not one number.
+func (p *prometheus) value(ctx context.Context, expr string) float64 {
 	var data struct {
 		Result []struct {
 			Value [2]any // time, and the number as text
 		}
 	}
 	if p.call(ctx, "query", url.Values{"query": {expr}}, &data) != nil || len(data.Result) != 1 {
-		return 0, false
+		return math.NaN()
 	}
 	text, _ := data.Result[0].Value[1].(string)
 	v, err := strconv.ParseFloat(text, 64)
-	return v, err == nil
+	if err != nil {
+		return math.NaN()
+	}
+	return v
 }
 
 // alert is one that is pending or firing.

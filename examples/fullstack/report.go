@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/url"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ func report(ctx context.Context, t *traffic, p *prometheus) {
 		}
 		truth := t.truth()
 		line := fmt.Sprintf("%6s%9d%9s%10s", fmt.Sprintf("%.0f s", time.Since(start).Seconds()),
-			truth.requests, percent(truth.failed, true), millis(truth.p95.Seconds(), true))
+			truth.requests, percent(truth.failed), millis(truth.p95))
 		if p != nil {
 			line += fmt.Sprintf("%9s%10s%12s  %s",
 				percent(p.value(ctx, failureRatio)),
@@ -70,15 +71,15 @@ func report(ctx context.Context, t *traffic, p *prometheus) {
 	}
 }
 
-func percent(ratio float64, ok bool) string {
-	if !ok {
+func percent(ratio float64) string {
+	if math.IsNaN(ratio) {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f %%", 100*ratio)
 }
 
-func millis(seconds float64, ok bool) string {
-	if !ok {
+func millis(seconds float64) string {
+	if math.IsNaN(seconds) {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f ms", 1000*seconds)

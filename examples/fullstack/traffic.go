@@ -70,13 +70,16 @@ func (t *traffic) pay(client *http.Client, url string) {
 // truth is what became of the requests of the last five minutes.
 type truth struct {
 	requests int
-	failed   float64       // the ratio
-	p95      time.Duration // 95 % of the requests took at most so long
+	failed   float64 // the ratio, or NaN of no requests
+	p95      float64 // 95 % of them took at most so many seconds, or NaN
 }
 
 func (t truth) String() string {
+	if t.requests == 0 {
+		return "There were no requests in the last five minutes."
+	}
 	return fmt.Sprintf("Of the last five minutes' %d requests %s failed, and 95 %% took at most %s.",
-		t.requests, percent(t.failed, true), millis(t.p95.Seconds(), true))
+		t.requests, percent(t.failed), millis(t.p95))
 }
 
 func (t *traffic) truth() truth {
@@ -85,7 +88,7 @@ func (t *traffic) truth() truth {
 	old := time.Now().Add(-window)
 	t.answers = slices.DeleteFunc(t.answers, func(a answer) bool { return a.at.Before(old) })
 	if len(t.answers) == 0 {
-		return truth{failed: math.NaN()}
+		return truth{failed: math.NaN(), p95: math.NaN()}
 	}
 	failed := 0
 	took := make([]time.Duration, 0, len(t.answers))
@@ -99,6 +102,6 @@ func (t *traffic) truth() truth {
 	return truth{
 		requests: len(took),
 		failed:   float64(failed) / float64(len(took)),
-		p95:      took[(len(took)*95+99)/100-1],
+		p95:      took[(len(took)*95+99)/100-1].Seconds(), // rounded up
 	}
 }
