@@ -55,17 +55,21 @@ func writeConfig(dir, from, target string, native bool) error {
 	return os.WriteFile(filepath.Join(dir, rulesFile), rules, 0o600)
 }
 
-var version = regexp.MustCompile(`version (\d+)\.(\d+)`)
-
 // hasNativeSetting reports whether Prometheus takes native histograms by a setting, as
 // from 3.8 on, and not by a feature flag.
 func hasNativeSetting(ctx context.Context, program string) bool {
 	out, err := exec.CommandContext(ctx, program, "--version").CombinedOutput()
-	m := version.FindSubmatch(out)
-	if err != nil || m == nil {
+	return err == nil && isFrom38(string(out))
+}
+
+var version = regexp.MustCompile(`version (\d+)\.(\d+)`)
+
+func isFrom38(text string) bool {
+	m := version.FindStringSubmatch(text)
+	if m == nil {
 		return false
 	}
-	major, _ := strconv.Atoi(string(m[1]))
-	minor, _ := strconv.Atoi(string(m[2]))
+	major, _ := strconv.Atoi(m[1])
+	minor, _ := strconv.Atoi(m[2])
 	return major > 3 || major == 3 && minor >= 8
 }
