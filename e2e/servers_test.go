@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,16 +35,36 @@ func missing(t *testing.T, program, debian string) {
 
 // process is a server that runs until stop, or until the tests end, however they do.
 type process struct {
-	output bytes.Buffer
+	output buffer
+	group  int           // of processes
 	ended  chan struct{} // closed once it has ended
+	err    error         // of its end, once it has ended
 	stop   func()
+}
+
+// buffer is what a process writes, while others read it.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }
 
 // start runs a server. A shell that reads until the tests let go of it, which the kernel
 // does for them if they are killed, stops it with a signal.
 func start(t *testing.T, as *syscall.Credential, dir, signal string, command ...string) *process {
 	t.Helper()
-	const watch = `s=$1; shift; "$@" & p=$!; (cat; kill -$s $p) <&3 >/dev/null 2>&1 & wait $p; kill $! 2>/dev/null`
+	const watch = `s=$1; shift; "$@" & p=$!; (cat; kill -$s $p) <&3 >/dev/null 2>&1 & wait $p; s=$?; kill $! 2>/dev/null; exit $s`
 	cmd := exec.Command("sh", append([]string{"-c", watch, "sh", signal}, command...)...)
 	cmd.Dir = dir
 	r, w, err := os.Pipe()
@@ -51,12 +72,13 @@ func start(t *testing.T, as *syscall.Credential, dir, signal string, command ...
 	cmd.ExtraFiles = []*os.File{r} // is 3
 	p := &process{ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.output, &p.output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setpgid: true}
 	cmd.WaitDelay = 5 * time.Second
 	require.NoError(t, cmd.Start())
 	r.Close()
+	p.group = cmd.Process.Pid
 	go func() {
-		cmd.Wait()
+		p.err = cmd.Wait()
 		close(p.ended)
 	}()
 	p.stop = func() {
