@@ -130,6 +130,8 @@ func TestDocumentsAlert(t *testing.T) {
 tests:
   - interval: 1m
     input_series:
+      - series: 'up{job="a", instance="x"}'
+        values: 1+0x60
       - series: 'ember_multiproc_series_without_place_total{job="a", instance="x"}'
         values: 0+0x60
       - series: 'ember_multiproc_file_errors_total{job="a", instance="x", reason="corrupt"}'
