@@ -6,7 +6,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,10 +22,8 @@ type rule struct{ Record, Alert, Expr string }
 
 func readRules(t *testing.T) []rule {
 	t.Helper()
-	text, err := os.ReadFile("../monitoring/ember.rules.yml")
-	require.NoError(t, err)
 	var file struct{ Groups []struct{ Rules []rule } }
-	require.NoError(t, yaml.Unmarshal(text, &file))
+	require.NoError(t, yaml.Unmarshal([]byte(readText(t, "monitoring", "ember.rules.yml")), &file))
 	var all []rule
 	for _, g := range file.Groups {
 		all = append(all, g.Rules...)
@@ -62,9 +59,7 @@ func TestExpressions(t *testing.T) {
 	require.Greater(t, expressions, 40)
 
 	// The guide says how the dashboard becomes one of metrics with a namespace.
-	guide, err := os.ReadFile("../docs/monitoring.md")
-	require.NoError(t, err)
-	require.Contains(t, string(guide), `sed 's/http_/shop_http_/g' emberhttp.dashboard.json`)
+	require.Contains(t, readText(t, "docs", "monitoring.md"), `sed 's/http_/shop_http_/g' emberhttp.dashboard.json`)
 	shop := make(map[string]map[string]bool)
 	for name, labels := range known {
 		if strings.HasPrefix(name, "http_") {
