@@ -37,6 +37,7 @@ func fenced(t *testing.T, document, language string) []string {
 		require.True(t, ended, "%s: a block has no end:\n%s", document, part)
 		blocks = append(blocks, block+"\n")
 	}
+	require.Len(t, blocks, strings.Count(read(t, document), "```"+language+"\n"), "%s: a block is indented", document)
 	return blocks
 }
 

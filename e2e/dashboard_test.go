@@ -34,11 +34,10 @@ type boardQuery struct{ panel, expr, legend string }
 // boardVariable is one whose values are those of a label.
 type boardVariable struct{ name, selector, label string }
 
-// readDashboard reads the dashboard.
-func readDashboard(t *testing.T) *board {
+// readDashboard reads a dashboard.
+func readDashboard(t *testing.T, text string) *board {
 	t.Helper()
 	plugins.RegisterDefaultPlugins()
-	text := readText(t, "monitoring", "emberhttp.dashboard.json")
 	require.Empty(t, flaws(text))
 	var b board
 	require.NoError(t, json.Unmarshal([]byte(text), &b.model))
@@ -94,7 +93,8 @@ func substitute(expr, job, path string) string {
 
 // The dashboard is one by Grafana's own model, and its panels are where there is room.
 func TestDashboardModel(t *testing.T) {
-	b := readDashboard(t)
+	text := readText(t, "monitoring", "emberhttp.dashboard.json")
+	b := readDashboard(t, text)
 	require.EqualValues(t, 38, b.model.SchemaVersion) // of Grafana 10.0; newer ones bring it up to date
 	var names []string
 	for _, v := range b.model.Templating.List {
@@ -130,7 +130,6 @@ func TestDashboardModel(t *testing.T) {
 	}
 	require.Greater(t, len(ids), 25)
 
-	text := readText(t, "monitoring", "emberhttp.dashboard.json")
 	for _, change := range [][2]string{
 		{`"schemaVersion": 38`, `"schemaVersion": "38"`},
 		{`"schemaVersion":`, `"schema":`},
@@ -151,7 +150,7 @@ var legendLabel = regexp.MustCompile(`{{(\w+)}}`)
 // testDashboard wants an answer to each query of the dashboard, of services with classic
 // and with native histograms.
 func testDashboard(t *testing.T, s *server) {
-	b := readDashboard(t)
+	b := readDashboard(t, readText(t, "monitoring", "emberhttp.dashboard.json"))
 	for _, q := range b.queries {
 		for _, job := range []string{"classic", "native"} {
 			expr := substitute(q.expr, job, ".+")

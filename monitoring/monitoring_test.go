@@ -54,7 +54,8 @@ func TestRulesAreTested(t *testing.T) {
 	}
 }
 
-// The guide lists all alerts, with what is in the file, and all recorded series.
+// The guide lists all alerts, with what is in the file, and all recorded series; its query is
+// in the tests.
 func TestGuide(t *testing.T) {
 	guide := readText(t, filepath.Join("..", "docs", "monitoring.md"))
 	var want, got []string
@@ -74,6 +75,10 @@ func TestGuide(t *testing.T) {
 		got = append(got, m[1])
 	}
 	require.Equal(t, want, got)
+
+	query := regexp.MustCompile("```promql\n(.+)\n```").FindStringSubmatch(guide)
+	require.NotNil(t, query)
+	require.Contains(t, readText(t, "ember.rules.test.yml"), "- expr: "+query[1]+"\n")
 }
 
 // The alerts are what the comment at the head of the file says, of which the tests for
