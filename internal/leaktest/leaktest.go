@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// Main runs the tests and exits. While fuzzing, when goroutines are the engine's,
-// it checks nothing.
-func Main(m *testing.M) {
+// Main runs the tests, then each of after, and exits. While fuzzing, when goroutines are the
+// engine's, it checks nothing.
+func Main(m *testing.M, after ...func()) {
 	before := goroutines()
 	code := m.Run()
 	if code == 0 && flag.Lookup("test.fuzz").Value.String() == "" {
@@ -27,6 +27,9 @@ func Main(m *testing.M) {
 			fmt.Printf("FAIL: %d goroutines outlive the tests:\n\n%s\n", len(left), strings.Join(left, "\n\n"))
 			code = 1
 		}
+	}
+	for _, f := range after {
+		f()
 	}
 	os.Exit(code)
 }
