@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/embermetrics/ember/internal/leaktest"
 )
 
 // The README's program is a program, and its session happens as it says.
@@ -202,6 +204,7 @@ func runServer(t *testing.T, dir string) string {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+	leaktest.KillWith(t, cmd)
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {

@@ -186,7 +186,7 @@ func TestRefusals(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			require.NoError(t, cmd.Start())
-			guard(t, cmd)
+			leaktest.KillWith(t, cmd)
 			kill := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
 			defer kill.Stop()
 			cmd.Wait()
@@ -236,9 +236,7 @@ func start(t *testing.T, program string, args ...string) *server {
 	stdout, err := s.cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, s.cmd.Start())
-	guard(t, s.cmd)
 	lines := bufio.NewReader(stdout)
-	line, err := lines.ReadString('\n')
 	s.wait = sync.OnceValue(func() error {
 		io.Copy(&s.stdout, lines)
 		return s.cmd.Wait()
@@ -248,28 +246,13 @@ func start(t *testing.T, program string, args ...string) *server {
 		s.cmd.Process.Kill()
 		s.wait()
 	})
+	leaktest.KillWith(t, s.cmd)
+	line, err := lines.ReadString('\n')
 	require.NoError(t, err)
 	m := regexp.MustCompile(`^metrics: +(http://.+)/metrics\n$`).FindStringSubmatch(line)
 	require.NotNil(t, m, line)
 	s.url = m[1]
 	return s
-}
-
-// guard has a process killed if the tests are.
-func guard(t *testing.T, cmd *exec.Cmd) {
-	t.Helper()
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		return // on Windows
-	}
-	watch := exec.Command(sh, "-c", "cat; kill -9 "+strconv.Itoa(cmd.Process.Pid))
-	_, err = watch.StdinPipe() // ends with the tests
-	require.NoError(t, err)
-	require.NoError(t, watch.Start())
-	t.Cleanup(func() {
-		watch.Process.Kill()
-		watch.Wait()
-	})
 }
 
 // stop sends the signal, wants a clean end soon, and returns what the program wrote.

@@ -4,7 +4,8 @@
 //
 //	func TestMain(m *testing.M) { leaktest.Main(m) }
 //
-// It is for tests alone. A goroutine has two seconds to end after the last test.
+// A goroutine has two seconds to end after the last test. KillWith is for processes that
+// tests start. Both are for tests alone.
 package leaktest
 
 import (
