@@ -5,14 +5,10 @@ package ember
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -107,7 +103,8 @@ func ListenAndServe(ctx context.Context, addr string, opts ServerOpts) error {
 	if err != nil {
 		return errorf("ember: server %q: %w", addr, err)
 	}
-	listener, err := listen(ctx, addr)
+	var config net.ListenConfig
+	listener, err := listen(addr, func(addr string) (net.Listener, error) { return config.Listen(ctx, "tcp", addr) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -210,34 +207,6 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	}
 	<-ended
 	return nil
-}
-
-// listen binds an address, or the first of its ports that can be bound.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	var config net.ListenConfig
-	host, ports, err := net.SplitHostPort(addr)
-	first, last, ranged := strings.Cut(ports, "-")
-	if err != nil || !ranged {
-		return config.Listen(ctx, "tcp", addr)
-	}
-	from, errFrom := strconv.ParseUint(first, 10, 16)
-	to, errTo := strconv.ParseUint(last, 10, 16)
-	if errFrom != nil || errTo != nil || from == 0 || from > to {
-		return nil, errorf("%q is no range of ports", ports)
-	}
-	for port := from; ; port++ {
-		l, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.FormatUint(port, 10)))
-		if err == nil {
-			return l, nil
-		}
-		// Anything but the port would be as wrong with the next one.
-		if refused, ok := errors.AsType[*os.SyscallError](err); !ok || refused.Syscall != "bind" {
-			return nil, err
-		}
-		if port == to {
-			return nil, errorf("none of the ports can be bound, the last one because of: %w", err)
-		}
-	}
 }
 
 // newTLSConfig returns nil if there is to be no TLS.
