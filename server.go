@@ -5,6 +5,7 @@ package ember
 import (
 	"context"
 	"crypto/tls"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -123,6 +124,7 @@ type server struct {
 	opts    ServerOpts
 	log     *slog.Logger
 	secrets *secrets // of users and tokens; nil: none are needed
+	silent  newcomers
 }
 
 // newServer checks the options and reads the files.
@@ -156,13 +158,21 @@ func newServer(opts ServerOpts) (*server, error) {
 	s.http.ReadTimeout = limitOr(opts.ReadTimeout, defaultReadTimeout)
 	s.http.WriteTimeout = limitOr(opts.WriteTimeout, defaultWriteTimeout)
 	s.http.IdleTimeout = limitOr(opts.IdleTimeout, defaultIdleTimeout)
+	// In HTTP/2 WriteTimeout is of a stream alone: what ends one has to be written, which
+	// takes for ever if the client reads nothing.
+	stall := stallLimit
+	if w := s.http.WriteTimeout; w > 0 {
+		stall = min(stall, w)
+	}
+	s.http.HTTP2 = &http.HTTP2Config{WriteByteTimeout: stall}
 	switch s.http.MaxHeaderBytes = opts.MaxHeaderBytes; {
 	case opts.MaxHeaderBytes == 0:
 		s.http.MaxHeaderBytes = defaultMaxHeaderBytes
 	case opts.MaxHeaderBytes < 0:
 		s.http.MaxHeaderBytes = 1 << 30
 	}
-	s.http.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
+	s.http.ConnState = s.silent.state
+	s.http.ErrorLog = log.New(complaints{s.log}, "", 0)
 	return s, nil
 }
 
@@ -176,6 +186,8 @@ func limitOr(given, otherwise time.Duration) time.Duration {
 
 // serve serves until ctx is done.
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
+	defer listener.Close() // in any case: Listening may panic
+	defer s.http.Close()
 	ended := make(chan error, 1)
 	secure := s.http.TLSConfig != nil // package http sets one in any case
 	go func() {
@@ -191,7 +203,6 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	}
 	select {
 	case err := <-ended: // by itself, so something is wrong
-		_ = s.http.Close()
 		return err
 	case <-ctx.Done():
 	}
@@ -201,6 +212,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		last, cancel = context.WithTimeout(last, limit)
 		defer cancel()
 	}
+	s.silent.end()
 	if err := s.http.Shutdown(last); err != nil {
 		s.log.Warn("ember: connections of the metrics server are cut off", "address", listener.Addr().String(), "error", err.Error())
 		_ = s.http.Close()
@@ -210,12 +222,12 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 }
 
 // newTLSConfig returns nil if there is to be no TLS.
-func newTLSConfig(opts ServerOpts, log *slog.Logger) (*tls.Config, error) {
+func newTLSConfig(opts ServerOpts, logger *slog.Logger) (*tls.Config, error) {
 	switch {
 	case opts.CertFile == "" && opts.KeyFile == "" && opts.ClientCAFile == "":
 		return nil, nil
 	case opts.CertFile == "" || opts.KeyFile == "":
 		return nil, errorf("TLS needs both a CertFile and a KeyFile, which are %q and %q", opts.CertFile, opts.KeyFile)
 	}
-	return newCertificates(opts.CertFile, opts.KeyFile, opts.ClientCAFile, log)
+	return newCertificates(opts.CertFile, opts.KeyFile, opts.ClientCAFile, logger)
 }

@@ -291,6 +291,33 @@ func TestServerPorts(t *testing.T) {
 	require.Equal(t, servers[1].addr, serveMetrics(t, ports, ember.ServerOpts{}).addr)
 }
 
+// A caller that panics, or ends its goroutine, leaves nothing behind.
+func TestServerListeningPanics(t *testing.T) {
+	for name, end := range map[string]func(){
+		"panics": func() { panic("at once") },
+		"ends":   runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			ended := make(chan string)
+			go func() {
+				addr := ""
+				defer func() {
+					_ = recover()
+					ended <- addr
+				}()
+				_ = ember.ListenAndServe(t.Context(), "127.0.0.1:0", ember.ServerOpts{
+					Gatherer: oneGauge(), Logger: slog.New(slog.DiscardHandler),
+					Listening: func(a net.Addr) { addr = a.String(); end() },
+				})
+			}()
+			addr := <-ended
+			require.NotEmpty(t, addr)
+			_, err := net.Dial("tcp", addr)
+			require.Error(t, err, "the port is free")
+		})
+	}
+}
+
 // slow is a collector that a scrape waits for.
 type slow struct{ collecting, finish chan struct{} }
 
@@ -353,6 +380,19 @@ func TestServerShutdown(t *testing.T) {
 		require.Error(t, <-failed)
 		require.Contains(t, s.log.String(), "level=WARN msg=\"ember: connections of the metrics server are cut off\" address="+s.addr+" error=\"context deadline exceeded\"\n")
 		close(collector.finish)
+	})
+	t.Run("at once if somebody says nothing", func(t *testing.T) {
+		for _, opts := range []ember.ServerOpts{{}, withTLS(t, newAuthority(t))} {
+			s := serveMetrics(t, "127.0.0.1:0", opts)
+			conn, err := net.Dial("tcp", s.addr)
+			require.NoError(t, err)
+			defer conn.Close()
+			ask(t, client(t), "GET", "http://"+s.addr+"/-/healthy") // by now it is accepted
+			start := time.Now()
+			require.NoError(t, s.stop())
+			require.Less(t, time.Since(start), 4*time.Second)
+			require.NotContains(t, s.log.String(), "cut off")
+		}
 	})
 	t.Run("at once if nobody asks", func(t *testing.T) {
 		s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{})
