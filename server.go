@@ -63,7 +63,7 @@ type ServerOpts struct {
 
 	ReadHeaderTimeout time.Duration // for a request's header, and a TLS handshake; default 5 s
 	ReadTimeout       time.Duration // for a whole request; default 10 s
-	WriteTimeout      time.Duration // from there to the end of the response, collecting included; default 1 min
+	WriteTimeout      time.Duration // from there to the end of the response, without what is still being collected then; default 1 min
 	IdleTimeout       time.Duration // between requests of a connection; default 3 min
 	MaxHeaderBytes    int           // of a request; default 64 KiB
 
@@ -151,9 +151,6 @@ func newServer(opts ServerOpts) (*server, error) {
 	if s.http.TLSConfig, err = newTLSConfig(opts, s.log); err != nil {
 		return nil, err
 	}
-	if s.http.Handler, err = s.routes(); err != nil {
-		return nil, err
-	}
 	s.http.ReadHeaderTimeout = limitOr(opts.ReadHeaderTimeout, defaultReadHeaderTimeout)
 	s.http.ReadTimeout = limitOr(opts.ReadTimeout, defaultReadTimeout)
 	s.http.WriteTimeout = limitOr(opts.WriteTimeout, defaultWriteTimeout)
@@ -173,7 +170,8 @@ func newServer(opts ServerOpts) (*server, error) {
 	}
 	s.http.ConnState = s.silent.state
 	s.http.ErrorLog = log.New(complaints{s.log}, "", 0)
-	return s, nil
+	s.http.Handler, err = s.routes()
+	return s, err
 }
 
 // limitOr returns a time limit, which is none below zero, or the default instead of zero.

@@ -3,6 +3,7 @@
 package ember
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/netip"
@@ -12,13 +13,13 @@ import (
 func (s *server) routes() (http.Handler, error) {
 	links := `<li><a href="/metrics">Metrics</a></li>`
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", s.guard(newHandler(preparerOf(s.opts.Gatherer), s.opts.Handler)))
+	mux.Handle("/metrics", s.guard(s.timed(newHandler(preparerOf(s.opts.Gatherer), s.opts.Handler))))
 	if s.opts.Cardinality {
 		r, ok := s.opts.Gatherer.(*Registry)
 		if !ok {
 			return nil, errorf("Cardinality needs a registry, and the Gatherer is a %T", s.opts.Gatherer)
 		}
-		mux.Handle("/debug/cardinality", s.guard(CardinalityHandler(r)))
+		mux.Handle("/debug/cardinality", s.guard(s.timed(CardinalityHandler(r))))
 		links += `<li><a href="/debug/cardinality">Cardinality</a></li>`
 	}
 	healthy := http.Handler(text200("text/plain; charset=utf-8", "ok\n"))
@@ -45,6 +46,21 @@ func text200(contentType, text string) http.HandlerFunc {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		_, _ = io.WriteString(w, text)
 	}
+}
+
+// timed makes requests end after WriteTimeout, so that what collects gives up shortly
+// before: package http heeds that limit only when something is written.
+func (s *server) timed(h http.Handler) http.Handler {
+	limit := s.http.WriteTimeout
+	if limit <= 0 {
+		return h
+	}
+	cause := errorf("ember: the server's WriteTimeout of %v has passed", limit)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeoutCause(r.Context(), limit, cause)
+		defer cancel()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // guard answers those who may not see what h serves.

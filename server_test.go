@@ -466,18 +466,36 @@ func TestServerCutsOffSlowClients(t *testing.T) {
 			}
 		}
 	})
-	t.Run("that wait for what takes too long", func(t *testing.T) {
+	t.Run("but not for what takes too long, which is left out", func(t *testing.T) {
 		t.Parallel()
-		reg, collector := ember.NewRegistry(), newSlow()
+		reg, collector := oneGauge(), newSlow()
 		reg.MustRegister(collector)
-		s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{Gatherer: reg, WriteTimeout: short})
-		go func() {
-			<-collector.collecting
-			time.Sleep(2 * short)
-			close(collector.finish)
-		}()
-		_, answer := cutOff(t, s.addr, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-		require.Empty(t, answer)
+		s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{
+			Gatherer: reg, WriteTimeout: 4 * time.Second, Handler: ember.HandlerOpts{Timeout: time.Hour},
+		})
+		t.Cleanup(func() { close(collector.finish) })
+		go func() { <-collector.collecting }()
+		c := client(t)
+		c.Timeout = 20 * time.Second
+		resp, body := ask(t, c, "GET", "http://"+s.addr+"/metrics", "X-Prometheus-Scrape-Timeout-Seconds", "3600")
+		require.Equal(t, 200, resp.StatusCode)
+		require.Contains(t, body, "\nx 5\n")
+		require.Contains(t, body, "ember_collector_errors_total{")
+		require.NotContains(t, body, "slow 1")
+	})
+	t.Run("nor for counting, which is incomplete then", func(t *testing.T) {
+		t.Parallel()
+		reg, collector := oneGauge(), newSlow()
+		reg.MustRegister(collector)
+		s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{Gatherer: reg, Cardinality: true, WriteTimeout: 4 * time.Second})
+		t.Cleanup(func() { close(collector.finish) })
+		go func() { <-collector.collecting }()
+		c := client(t)
+		c.Timeout = 20 * time.Second
+		resp, body := ask(t, c, "GET", "http://"+s.addr+"/debug/cardinality")
+		require.Equal(t, 200, resp.StatusCode)
+		require.Regexp(t, "^incomplete: .*not done in time: ember: the scrape's deadline is [0-9.]+ms away\n", body)
+		require.Contains(t, body, "\nx (gauge): 1 series\n")
 	})
 	t.Run("and nobody else", func(t *testing.T) {
 		t.Parallel()
