@@ -4,7 +4,6 @@ package ember
 
 import (
 	"context"
-	"crypto/tls"
 	"log"
 	"log/slog"
 	"net"
@@ -139,16 +138,14 @@ func newServer(opts ServerOpts) (*server, error) {
 	if err := checkEncodings(opts.Handler.Encodings); err != nil {
 		return nil, err
 	}
-	for i, p := range opts.Allow {
-		if !p.IsValid() {
-			return nil, errorf("Allow[%d] is no prefix of addresses", i)
-		}
-	}
 	var err error
+	if s.opts.Allow, err = prefixes(opts.Allow); err != nil {
+		return nil, err
+	}
 	if s.secrets, err = newSecrets(opts, s.log); err != nil {
 		return nil, err
 	}
-	if s.http.TLSConfig, err = newTLSConfig(opts, s.log); err != nil {
+	if s.http.TLSConfig, err = newTLSConfig(opts, s.log, s.speaksHTTP2); err != nil {
 		return nil, err
 	}
 	s.http.ReadHeaderTimeout = limitOr(opts.ReadHeaderTimeout, defaultReadHeaderTimeout)
@@ -217,15 +214,4 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	}
 	<-ended
 	return nil
-}
-
-// newTLSConfig returns nil if there is to be no TLS.
-func newTLSConfig(opts ServerOpts, logger *slog.Logger) (*tls.Config, error) {
-	switch {
-	case opts.CertFile == "" && opts.KeyFile == "" && opts.ClientCAFile == "":
-		return nil, nil
-	case opts.CertFile == "" || opts.KeyFile == "":
-		return nil, errorf("TLS needs both a CertFile and a KeyFile, which are %q and %q", opts.CertFile, opts.KeyFile)
-	}
-	return newCertificates(opts.CertFile, opts.KeyFile, opts.ClientCAFile, logger)
 }

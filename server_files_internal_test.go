@@ -141,7 +141,7 @@ func FuzzSecretFiles(f *testing.F) {
 		}
 		if k, err := newKeyring(ServerOpts{TokensFile: path}); err == nil {
 			require.NotEmpty(t, k.tokens)
-		} else {
+		} else if !strings.HasPrefix(err.Error(), path+": line ") {
 			require.EqualError(t, err, "there are neither users nor tokens, so nobody would get in")
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 )
 
 // routes returns all that the server answers.
@@ -82,6 +83,20 @@ func (s *server) guard(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// prefixes returns a copy of Allow, in which what is of IPv4 within IPv6 is of IPv4.
+func prefixes(allow []netip.Prefix) ([]netip.Prefix, error) {
+	allow = slices.Clone(allow)
+	for i, p := range allow {
+		if !p.IsValid() {
+			return nil, errorf("Allow[%d] is no prefix of addresses", i)
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			allow[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+	}
+	return allow, nil
 }
 
 // allowed reports whether one of the prefixes has the address of a connection. One of IPv4

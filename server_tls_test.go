@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -159,6 +160,31 @@ func TestServerTLS(t *testing.T) {
 	write("third")
 	require.Eventually(t, func() bool { name, _ := served(t, c, s.addr); return name == "third" }, 10*time.Second, 50*time.Millisecond)
 	require.Equal(t, 1, strings.Count(s.log.String(), broken))
+}
+
+// Editors that put a mark at the head of a file make no certificate invisible.
+func TestServerTLSFilesWithMark(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	opts := withTLS(t, ca)
+	opts.ClientCAFile = filepath.Join(t.TempDir(), "ca.pem")
+	writeFile(t, opts.ClientCAFile, ca.pem()+newAuthority(t).pem())
+	for _, path := range []string{opts.CertFile, opts.KeyFile, opts.ClientCAFile} {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		writeFile(t, path, "\ufeff"+strings.ReplaceAll(string(text), "\n", "\r\n"))
+	}
+	s := serveMetrics(t, "127.0.0.1:0", opts)
+	served(t, ca.client(t, ca), s.addr)
+}
+
+// HTTP/2 can be switched off, as for all servers of a program.
+func TestServerTLSWithoutHTTP2(t *testing.T) {
+	t.Setenv("GODEBUG", "http2server=0")
+	ca := newAuthority(t)
+	s := serveMetrics(t, "127.0.0.1:0", withTLS(t, ca))
+	_, proto := served(t, ca.client(t, nil), s.addr)
+	require.Equal(t, "HTTP/1.1", proto)
 }
 
 func TestServerMutualTLS(t *testing.T) {
