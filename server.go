@@ -4,6 +4,7 @@ package ember
 
 import (
 	"context"
+	"crypto/tls"
 	"log"
 	"log/slog"
 	"net"
@@ -40,6 +41,10 @@ type ServerOpts struct {
 	// ClientCAFile holds certificates in PEM. A client must have a certificate that one of
 	// them signed, or its connection is refused: for /-/healthy, too. Empty: none is needed.
 	ClientCAFile string
+	// TLSConfig is instead of these files, for certificates that come from elsewhere, by its
+	// GetCertificate say: a secrets manager, SPIFFE, ACME. It also says which clients may
+	// connect. It is cloned. Without a MinVersion that is TLS 1.2; an older one is warned of.
+	TLSConfig *tls.Config
 
 	// Users have their passwords by name, for basic authentication. UsersFile has more of
 	// them, one in a line: the name, a colon and the password.
