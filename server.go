@@ -29,7 +29,7 @@ type ServerOpts struct {
 	Cardinality bool
 
 	// Listening is called once with the address that was bound, which says the port if it
-	// was chosen. Nil: only the log says it.
+	// was chosen. The server does not end before it returns. Nil: only the log says it.
 	Listening func(net.Addr)
 	// Logger is told the address, files that cannot be used, and what goes wrong with
 	// connections. Nil: slog.Default().
@@ -52,15 +52,16 @@ type ServerOpts struct {
 	UsersFile string
 	// Tokens are for bearer authentication. TokensFile has more of them, one in a line.
 	//
-	// Who has one or is a user gets in. With neither users nor tokens, everybody does. Both
-	// are plain text, and so are files of them, in which lines that are empty or start with
-	// # say nothing. On the way, only TLS hides them. They are compared in a time that does
-	// not depend on what of them is right.
+	// Who has one or is a user gets in. With none of the four, everybody does; files and
+	// lists that leave nobody cannot be used. All are plain text, and lines of files that
+	// are empty or start with # say nothing. On the way, only TLS hides them. They are
+	// compared in a time that does not depend on what of them is right. Nothing limits how
+	// often somebody may try: let them be long and random, or Allow few to connect.
 	Tokens     []string
 	TokensFile string
 	// Allow lists the addresses that may connect, such as 10.0.0.0/8: those of the
-	// connections, whatever headers say. Others are answered with 403. Nil: all may; empty:
-	// nobody.
+	// connections, whatever headers say. Others are answered with 403. In ::/0 there is
+	// none of IPv4. Nil: all may; empty: nobody.
 	Allow []netip.Prefix
 	// GuardHealth makes /-/healthy heed Allow, users and tokens. False: everybody may know.
 	GuardHealth bool
@@ -92,8 +93,8 @@ const (
 //
 //	err := ember.ListenAndServe(ctx, "127.0.0.1:9100", ember.ServerOpts{})
 //
-// The address is a host and a port, as of net.Listen. Port 0 is any free one. Of a range,
-// such as "127.0.0.1:9100-9110", it is the first that can be bound, so that several
+// The address is a host and a port of TCP, as of net.Listen. Port 0 is any free one. Of a
+// range, such as "127.0.0.1:9100-9110", it is the first that can be bound, so that several
 // processes of one program find one each.
 //
 // If nothing can be bound, or an option makes no sense or names a file that cannot be

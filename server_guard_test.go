@@ -257,3 +257,44 @@ func TestServerAllow(t *testing.T) {
 		}
 	})
 }
+
+// The first of several credentials counts, and no other header is one.
+func TestServerSecretsOfSeveralHeaders(t *testing.T) {
+	t.Parallel()
+	s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{Tokens: []string{"one"}, Users: map[string]string{"anna": "secret"}})
+	for name, tc := range map[string]struct {
+		header http.Header
+		want   int
+	}{
+		"right, then wrong":    {http.Header{"Authorization": {"Bearer one", "Bearer two"}}, 200},
+		"wrong, then right":    {http.Header{"Authorization": {"Bearer two", "Bearer one"}}, 401},
+		"nothing, then right":  {http.Header{"Authorization": {"", "Bearer one"}}, 401},
+		"both in one":          {http.Header{"Authorization": {"Bearer one, Basic YW5uYTpzZWNyZXQ="}}, 401},
+		"of a proxy":           {http.Header{"Proxy-Authorization": {"Bearer one"}}, 401},
+		"in the query alone":   {nil, 401},
+		"no colon":             {http.Header{"Authorization": {"Basic YW5uYQ=="}}, 401},
+		"no name, no password": {http.Header{"Authorization": {"Basic Og=="}}, 401},
+		"no base64":            {http.Header{"Authorization": {"Basic one"}}, 401},
+		"BASIC":                {http.Header{"Authorization": {"BASIC YW5uYTpzZWNyZXQ="}}, 200},
+		"BEARER":               {http.Header{"Authorization": {"BEARER one"}}, 200},
+		"a token in Basic":     {http.Header{"Authorization": {"Basic OnNlY3JldA=="}}, 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, method := range []string{"GET", "HEAD", "POST"} {
+				r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.addr+"/metrics?access_token=one", nil)
+				require.NoError(t, err)
+				if tc.header != nil {
+					r.Header = tc.header
+				}
+				resp, err := client(t).Do(r)
+				require.NoError(t, err)
+				resp.Body.Close()
+				want := tc.want
+				if want == 200 && method == "POST" {
+					want = 405
+				}
+				require.Equal(t, want, resp.StatusCode, method)
+			}
+		})
+	}
+}

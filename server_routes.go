@@ -32,7 +32,11 @@ func (s *server) routes() (http.Handler, error) {
 	mux.Handle("/{$}", s.guard(text200("text/html; charset=utf-8",
 		`<!DOCTYPE html><html lang="en"><head><title>Metrics</title></head><body><h1>Metrics</h1><ul>`+links+"</ul></body></html>\n")))
 	mux.Handle("/", s.guard(http.NotFoundHandler()))
-	return mux, nil
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff") // labels may say what others sent
+		w.Header().Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	}), nil
 }
 
 // text200 answers with a text.
@@ -44,7 +48,6 @@ func text200(contentType, text string) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
 		_, _ = io.WriteString(w, text)
 	}
 }

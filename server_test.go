@@ -149,6 +149,8 @@ func TestListenAndServe(t *testing.T) {
 			resp, body := ask(t, c, tc.method, url+tc.path)
 			require.Equal(t, tc.status, resp.StatusCode)
 			require.Equal(t, tc.contentType, resp.Header.Get("Content-Type"))
+			require.Equal(t, []string{"nosniff"}, resp.Header["X-Content-Type-Options"])
+			require.Equal(t, []string{"no-store"}, resp.Header["Cache-Control"])
 			require.Equal(t, tc.body, body)
 		})
 	}

@@ -160,6 +160,17 @@ func TestServerTLS(t *testing.T) {
 	write("third")
 	require.Eventually(t, func() bool { name, _ := served(t, c, s.addr); return name == "third" }, 10*time.Second, 50*time.Millisecond)
 	require.Equal(t, 1, strings.Count(s.log.String(), broken))
+
+	// Of a pair, one file is new before the other is.
+	cert, key := ca.sign(t, "fourth")
+	writeFile(t, certFile, cert)
+	require.Eventually(t, func() bool {
+		name, _ := served(t, c, s.addr)
+		require.Equal(t, "third", name)
+		return strings.Contains(s.log.String(), "private key does not match public key")
+	}, 20*time.Second, 50*time.Millisecond)
+	writeFile(t, keyFile, key)
+	require.Eventually(t, func() bool { name, _ := served(t, c, s.addr); return name == "fourth" }, 20*time.Second, 50*time.Millisecond)
 }
 
 // Editors that put a mark at the head of a file make no certificate invisible.
