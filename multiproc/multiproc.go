@@ -31,8 +31,8 @@
 package multiproc
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
