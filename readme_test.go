@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/embermetrics/ember/internal/leaktest"
 )
 
 // The README's program is a program, and its session happens as it says.
@@ -130,6 +132,8 @@ func TestDocumentsAlert(t *testing.T) {
 tests:
   - interval: 1m
     input_series:
+      - series: 'up{job="a", instance="x"}'
+        values: 1+0x60
       - series: 'ember_multiproc_series_without_place_total{job="a", instance="x"}'
         values: 0+0x60
       - series: 'ember_multiproc_file_errors_total{job="a", instance="x", reason="corrupt"}'
@@ -200,6 +204,7 @@ func runServer(t *testing.T, dir string) string {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+	leaktest.KillWith(t, cmd)
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {

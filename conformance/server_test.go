@@ -90,6 +90,16 @@ func startServer(t testing.TB, target string, paths ...string) *server {
 		close(s.done)
 	}()
 	t.Cleanup(s.stop)
+	// A shell that reads until the tests let go of it, which the kernel does for them if they
+	// are killed, kills the server.
+	watch := exec.Command("sh", "-c", "cat; kill -9 "+strconv.Itoa(s.cmd.Process.Pid))
+	_, err = watch.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, watch.Start())
+	t.Cleanup(func() {
+		_ = watch.Process.Kill()
+		_ = watch.Wait()
+	})
 	s.eventually(20*time.Second, "it listens", func() bool {
 		m := listening.FindStringSubmatch(s.log.String())
 		if m != nil {

@@ -241,7 +241,7 @@ type answer struct {
 func (q *polledQueues) poll(ctx context.Context, every time.Duration) {
 	for ctx.Err() == nil {
 		limited, cancel := context.WithTimeout(ctx, every)
-		if stats, err := q.broker.Stats(limited); err == nil {
+		if stats, err := q.broker.Stats(limited); err == nil { // or else the last one grows old
 			q.last.Store(&answer{stats, time.Now()})
 		}
 		<-limited.Done()
@@ -254,7 +254,7 @@ func (q *polledQueues) Collect(_ context.Context, out *metric.Sink) error {
 	if last == nil {
 		return errors.New("the broker has not answered yet")
 	}
-	out.Gauge("broker_answered_seconds", "When the broker has last answered, as Unix time.", float64(last.at.Unix()))
+	out.Gauge("broker_answered_timestamp_seconds", "When the broker has last answered, as Unix time.", float64(last.at.Unix()))
 	for _, s := range last.stats {
 		queue := metric.Label{Name: "queue", Value: s.Name}
 		out.Gauge("broker_messages_waiting", "Messages in a queue.", float64(s.Waiting), queue)
@@ -270,9 +270,9 @@ func Example_collectorOfWhatWasSaidLast() {
 
 	ember.WriteText(os.Stdout, reg)
 	// Output:
-	// # HELP broker_answered_seconds When the broker has last answered, as Unix time.
-	// # TYPE broker_answered_seconds gauge
-	// broker_answered_seconds 1.8e+09
+	// # HELP broker_answered_timestamp_seconds When the broker has last answered, as Unix time.
+	// # TYPE broker_answered_timestamp_seconds gauge
+	// broker_answered_timestamp_seconds 1.8e+09
 	// # HELP broker_messages_waiting Messages in a queue.
 	// # TYPE broker_messages_waiting gauge
 	// broker_messages_waiting{queue="mail"} 3
@@ -295,9 +295,9 @@ func TestPolledQueues(t *testing.T) {
 		start := time.Now()
 		time.Sleep(30 * time.Second)
 		require.Equal(t, 3.0, embertest.Value(t, reg, "broker_messages_waiting", "queue", "mail"))
-		require.Equal(t, float64(start.Add(20*time.Second).Unix()), embertest.Value(t, reg, "broker_answered_seconds"))
+		require.Equal(t, float64(start.Add(20*time.Second).Unix()), embertest.Value(t, reg, "broker_answered_timestamp_seconds"))
 		time.Sleep(time.Minute)
-		require.Equal(t, float64(start.Add(80*time.Second).Unix()), embertest.Value(t, reg, "broker_answered_seconds"))
+		require.Equal(t, float64(start.Add(80*time.Second).Unix()), embertest.Value(t, reg, "broker_answered_timestamp_seconds"))
 		require.Equal(t, 2, b.asked)
 	})
 }

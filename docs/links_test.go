@@ -21,10 +21,8 @@ var (
 
 // Each link within the project leads to a file, and to a heading if it names one.
 func TestLinks(t *testing.T) {
-	pages, err := filepath.Glob("*.md")
-	require.NoError(t, err)
 	links := 0
-	for _, page := range append(pages, filepath.Join("..", "README.md"), filepath.Join("..", "CHANGELOG.md")) {
+	for _, page := range append(guides(t), filepath.Join("..", "README.md"), filepath.Join("..", "CHANGELOG.md")) {
 		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(read(t, page), ""), -1) {
 			if strings.Contains(m[1], "://") {
 				continue
@@ -53,11 +51,4 @@ func anchors(markdown string) (names []string) {
 		names = append(names, strings.ReplaceAll(notInID.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
 	}
 	return names
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return string(b)
 }

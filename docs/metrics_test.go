@@ -144,7 +144,6 @@ func (r *metricsReference) samePage(t *testing.T) {
 		require.NoError(t, os.WriteFile(metricsPage, []byte(page), 0o644))
 		return
 	}
-	was, err := os.ReadFile(metricsPage)
-	require.NoError(t, err)
-	comparePages(t, string(was), page, r.leftOut(t, string(was)))
+	was := read(t, metricsPage)
+	comparePages(t, was, page, r.leftOut(t, was))
 }

@@ -7,7 +7,6 @@ import (
 	"go/doc"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,28 +30,6 @@ func TestOutputs(t *testing.T) {
 		}
 	}
 	require.GreaterOrEqual(t, blocks, 10)
-}
-
-// guides returns the names of the documents beside this file.
-func guides(t *testing.T) []string {
-	t.Helper()
-	names, err := filepath.Glob("*.md")
-	require.NoError(t, err)
-	return names
-}
-
-// fenced returns the blocks of a language in a document, each with the newline at its end.
-func fenced(t *testing.T, document, language string) []string {
-	t.Helper()
-	text, err := os.ReadFile(document)
-	require.NoError(t, err)
-	var blocks []string
-	for _, part := range strings.Split("\n"+string(text), "\n```"+language+"\n")[1:] {
-		block, _, ended := strings.Cut(part, "\n```\n")
-		require.True(t, ended, "%s: a block has no end:\n%s", document, part)
-		blocks = append(blocks, block+"\n")
-	}
-	return blocks
 }
 
 // exampleOutputs returns what the examples write that documents may quote, each with a

@@ -5,9 +5,6 @@ package docs_test
 import (
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,13 +16,14 @@ import (
 
 // Every query in a guide has an answer in a Prometheus that scrapes what the examples
 // write: it parses, it asks for nothing that is not exposed, and its labels match. Those of
-// alert.md are about a whole service, and asked in the test that runs it, in module e2e.
+// alert.md are about a whole service, and asked in the test that runs it, in module e2e; the
+// one of monitoring.md is in the tests of the rules.
 func TestQueries(t *testing.T) {
 	exposed := exposedByExamples(t)
 	var tests strings.Builder
 	queries := 0
 	for _, name := range guides(t) {
-		if filepath.Base(name) == "alert.md" {
+		if name == "alert.md" || name == "monitoring.md" {
 			continue
 		}
 		for _, block := range fenced(t, name, "promql") {
@@ -33,7 +31,7 @@ func TestQueries(t *testing.T) {
 				queries++
 				// A series of native buckets cannot be written in a test of rules.
 				if names := exposed.histograms(query); names != nil {
-					promtool(t, "check", "rules", write(t, fmt.Sprintf("groups: [{name: a, rules: [{record: a, expr: %q}]}]", query)))
+					promtool(t, nil, "check", "rules", write(t, fmt.Sprintf("groups: [{name: a, rules: [{record: a, expr: %q}]}]", query)))
 					continue
 				}
 				fmt.Fprintf(&tests, "  - {expr: %q, eval_time: 4h, exp_samples: []}\n", "absent(\n"+query+"\n)")
@@ -45,7 +43,7 @@ func TestQueries(t *testing.T) {
 	for _, series := range slices.Sorted(maps.Keys(exposed.series)) {
 		fmt.Fprintf(&input, "  - {series: %q, values: %q}\n", series, exposed.series[series])
 	}
-	promtool(t, "test", "rules", write(t, "tests:\n- interval: 1m\n  input_series:\n"+input.String()+"  promql_expr_test:\n"+tests.String()))
+	promtool(t, nil, "test", "rules", write(t, "tests:\n- interval: 1m\n  input_series:\n"+input.String()+"  promql_expr_test:\n"+tests.String()))
 }
 
 // What the guides claim that queries return, they return.
@@ -119,7 +117,7 @@ func TestQueriesClaims(t *testing.T) {
 				samples = "{labels: '{}', value: " + tc.want + "}"
 			}
 			fmt.Fprintf(&b, "  promql_expr_test:\n  - {expr: %q, eval_time: 1h, exp_samples: [%s]}\n", "sum("+tc.query+")", samples)
-			promtool(t, "test", "rules", write(t, b.String()))
+			promtool(t, nil, "test", "rules", write(t, b.String()))
 		})
 	}
 }
@@ -168,25 +166,4 @@ func exposedByExamples(t *testing.T) exposition {
 	}
 	require.Greater(t, len(series), 10)
 	return exposition{series, regexp.MustCompile(`\b(?:` + strings.Join(histograms, "|") + `)\b`)}
-}
-
-// promtool runs a command of Prometheus' own tool, which must find nothing wrong.
-func promtool(t *testing.T, args ...string) {
-	t.Helper()
-	tool, err := exec.LookPath("promtool")
-	if err != nil {
-		const missing = "promtool is missing; on Debian: apt-get install prometheus"
-		require.NotEqual(t, "true", os.Getenv("CI"), missing)
-		t.Skip(missing)
-	}
-	out, err := exec.CommandContext(t.Context(), tool, args...).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-}
-
-// write returns the name of a file that has a text.
-func write(t *testing.T, text string) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "file.yaml")
-	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
-	return name
 }

@@ -7,7 +7,6 @@ package e2e
 import (
 	"encoding/json"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,15 +34,13 @@ type boardQuery struct{ panel, expr, legend string }
 // boardVariable is one whose values are those of a label.
 type boardVariable struct{ name, selector, label string }
 
-// readDashboard reads the dashboard.
-func readDashboard(t *testing.T) *board {
+// readDashboard reads a dashboard.
+func readDashboard(t *testing.T, text string) *board {
 	t.Helper()
 	plugins.RegisterDefaultPlugins()
-	text, err := os.ReadFile("../monitoring/emberhttp.dashboard.json")
-	require.NoError(t, err)
 	require.Empty(t, flaws(text))
 	var b board
-	require.NoError(t, json.Unmarshal(text, &b.model))
+	require.NoError(t, json.Unmarshal([]byte(text), &b.model))
 	for _, p := range b.model.Panels {
 		if p.Panel == nil {
 			continue
@@ -68,16 +65,16 @@ func readDashboard(t *testing.T) *board {
 
 // flaws returns what is wrong with a dashboard by Grafana's own model: fields that it does
 // not know or that are missing, and values that a field cannot have.
-func flaws(text []byte) []string {
+func flaws(text string) []string {
 	var model boardModel
 	var parts struct {
 		Panels []struct{ FieldConfig json.RawMessage }
 	}
-	errs := []error{model.UnmarshalJSONStrict(text), json.Unmarshal(text, &parts)}
+	errs := []error{model.UnmarshalJSONStrict([]byte(text)), json.Unmarshal([]byte(text), &parts)}
 	for _, p := range parts.Panels { // which the model does not look at so closely
 		errs = append(errs, new(dashboard.FieldConfigSource).UnmarshalJSONStrict(p.FieldConfig))
 	}
-	if json.Unmarshal(text, &model) == nil {
+	if json.Unmarshal([]byte(text), &model) == nil {
 		errs = append(errs, model.Validate())
 	}
 	var all []string
@@ -96,7 +93,8 @@ func substitute(expr, job, path string) string {
 
 // The dashboard is one by Grafana's own model, and its panels are where there is room.
 func TestDashboardModel(t *testing.T) {
-	b := readDashboard(t)
+	text := readText(t, "monitoring", "emberhttp.dashboard.json")
+	b := readDashboard(t, text)
 	require.EqualValues(t, 38, b.model.SchemaVersion) // of Grafana 10.0; newer ones bring it up to date
 	var names []string
 	for _, v := range b.model.Templating.List {
@@ -132,8 +130,6 @@ func TestDashboardModel(t *testing.T) {
 	}
 	require.Greater(t, len(ids), 25)
 
-	text, err := os.ReadFile("../monitoring/emberhttp.dashboard.json")
-	require.NoError(t, err)
 	for _, change := range [][2]string{
 		{`"schemaVersion": 38`, `"schemaVersion": "38"`},
 		{`"schemaVersion":`, `"schema":`},
@@ -145,7 +141,7 @@ func TestDashboardModel(t *testing.T) {
 		{`"renameByName":`, `"renameByName" `},
 		{`"matcher":`, `"matches":`},
 	} {
-		require.NotEmpty(t, flaws([]byte(strings.ReplaceAll(string(text), change[0], change[1]))), "%s", change[1])
+		require.NotEmpty(t, flaws(strings.ReplaceAll(text, change[0], change[1])), "%s", change[1])
 	}
 }
 
@@ -153,20 +149,20 @@ var legendLabel = regexp.MustCompile(`{{(\w+)}}`)
 
 // testDashboard wants an answer to each query of the dashboard, of services with classic
 // and with native histograms.
-func testDashboard(t *testing.T, w *watcher) {
-	b := readDashboard(t)
+func testDashboard(t *testing.T, s *server) {
+	b := readDashboard(t, readText(t, "monitoring", "emberhttp.dashboard.json"))
 	for _, q := range b.queries {
 		for _, job := range []string{"classic", "native"} {
 			expr := substitute(q.expr, job, ".+")
-			samples := w.eventually(t, expr, finite)
+			samples := s.untilQuery(t, expr, finite)
 			for _, m := range legendLabel.FindAllStringSubmatch(q.legend, -1) {
-				require.True(t, slices.ContainsFunc(samples, func(s sample) bool { return s.labels[m[1]] != "" }), "%s: %v", q.panel, samples)
+				require.True(t, slices.ContainsFunc(samples, func(of sample) bool { return of.labels[m[1]] != "" }), "%s: %v", q.panel, samples)
 			}
 		}
 	}
 	for _, v := range b.variables {
 		var values []string
-		w.get(t, "label/"+v.label+"/values", url.Values{"match[]": {substitute(v.selector, ".+", ".+")}}, &values)
+		s.get(t, "label/"+v.label+"/values", url.Values{"match[]": {substitute(v.selector, ".+", ".+")}}, &values)
 		require.NotEmpty(t, values, v.name)
 		if v.name == "job" {
 			require.Equal(t, []string{"classic", "native"}, values)
@@ -177,8 +173,8 @@ func testDashboard(t *testing.T, w *watcher) {
 	for _, q := range b.queries {
 		if q.legend == "{{path}}" {
 			var routes []string
-			for _, s := range w.query(t, substitute(q.expr, "classic", `(/users/\\{id\\}|/fail)`)) {
-				routes = append(routes, s.labels["path"])
+			for _, of := range s.query(t, substitute(q.expr, "classic", `(/users/\\{id\\}|/fail)`)) {
+				routes = append(routes, of.labels["path"])
 			}
 			require.ElementsMatch(t, []string{"/users/{id}", "/fail"}, routes, q.panel)
 			chosen++

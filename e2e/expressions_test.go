@@ -7,6 +7,8 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,10 +25,8 @@ type rule struct{ Record, Alert, Expr string }
 
 func readRules(t *testing.T) []rule {
 	t.Helper()
-	text, err := os.ReadFile("../monitoring/ember.rules.yml")
-	require.NoError(t, err)
 	var file struct{ Groups []struct{ Rules []rule } }
-	require.NoError(t, yaml.Unmarshal(text, &file))
+	require.NoError(t, yaml.Unmarshal([]byte(readText(t, "monitoring", "ember.rules.yml")), &file))
 	var all []rule
 	for _, g := range file.Groups {
 		all = append(all, g.Rules...)
@@ -50,7 +50,7 @@ func TestExpressions(t *testing.T) {
 		require.NoError(t, checkExpression(r.Expr, known), "%s%s", r.Record, r.Alert)
 		expressions++
 	}
-	d := readDashboard(t)
+	d := readDashboard(t, readText(t, "monitoring", "emberhttp.dashboard.json"))
 	for _, q := range d.queries {
 		require.NoError(t, checkExpression(substitute(q.expr, ".+", ".+"), known), "%s: %s", q.panel, q.expr)
 		expressions++
@@ -62,9 +62,18 @@ func TestExpressions(t *testing.T) {
 	require.Greater(t, expressions, 40)
 
 	// The guide says how the dashboard becomes one of metrics with a namespace.
-	guide, err := os.ReadFile("../docs/monitoring.md")
+	dir := t.TempDir()
+	command := exec.CommandContext(t.Context(), "sh", "-ec",
+		"cp \"$1\" "+dir+"\ncd "+dir+"\n"+strings.Join(fenced(t, readText(t, "docs", "monitoring.md"), "sh"), ""),
+		"sh", "../monitoring/emberhttp.dashboard.json")
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	text, err := os.ReadFile(filepath.Join(dir, "shop.dashboard.json"))
 	require.NoError(t, err)
-	require.Contains(t, string(guide), `sed 's/http_/shop_http_/g' emberhttp.dashboard.json`)
+	changed := readDashboard(t, string(text))
+	require.NotEqual(t, *d.model.Uid, *changed.model.Uid)
+	require.NotEqual(t, *d.model.Title, *changed.model.Title)
+	require.Equal(t, len(d.queries), len(changed.queries))
 	shop := make(map[string]map[string]bool)
 	for name, labels := range known {
 		if strings.HasPrefix(name, "http_") {
@@ -72,9 +81,11 @@ func TestExpressions(t *testing.T) {
 		}
 		shop[name] = labels
 	}
-	for _, q := range d.queries {
-		expr := strings.ReplaceAll(q.expr, "http_", "shop_http_")
-		require.NoError(t, checkExpression(substitute(expr, ".+", ".+"), shop), "%s: %s", q.panel, expr)
+	for _, q := range changed.queries {
+		require.NoError(t, checkExpression(substitute(q.expr, ".+", ".+"), shop), "%s: %s", q.panel, q.expr)
+	}
+	for _, v := range changed.variables {
+		require.NoError(t, checkExpression(substitute(v.selector, ".+", ".+"), shop), v.name)
 	}
 
 	for expr, want := range map[string]string{

@@ -6,22 +6,17 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"math"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -240,19 +235,10 @@ func (m *monitored) labels(t *testing.T) map[string]map[string]bool {
 	return all
 }
 
-// watcher is a Prometheus server that scrapes what is monitored every second.
-type watcher struct {
-	*process
-	url string
-}
-
-// watch starts one, with rules.
-func (m *monitored) watch(t *testing.T, rules string) *watcher {
+// watch starts a Prometheus server with rules, which scrapes what is monitored every second.
+func (m *monitored) watch(t *testing.T, rules string) *server {
 	t.Helper()
-	program, err := exec.LookPath("prometheus")
-	if err != nil {
-		missing(t, "prometheus", "prometheus")
-	}
+	setting, args := nativeHistograms(t)
 	mux := http.NewServeMux()
 	var jobs strings.Builder
 	target := httptest.NewServer(mux)
@@ -264,135 +250,48 @@ func (m *monitored) watch(t *testing.T, rules string) *watcher {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "rules.yml"), []byte(rules), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(`
-global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+global:
+  scrape_interval: 1s
+  scrape_timeout: 1s
+  evaluation_interval: 1s
+  `+setting+`
 rule_files: [rules.yml]
 scrape_configs:
 `+jobs.String()), 0o600))
-	for range 5 { // somebody may take the port before the server does
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		addr := l.Addr().String()
-		l.Close()
-		w := &watcher{url: "http://" + addr, process: start(t, nil, dir, "TERM", program,
-			"--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address="+addr,
-			"--enable-feature=native-histograms")}
-		if w.await(t, func() error {
-			resp, err := http.Get(w.url + "/-/ready")
-			if err != nil {
-				return err
-			}
-			resp.Body.Close()
-			if resp.StatusCode != http.StatusOK {
-				return errors.New(resp.Status)
-			}
-			return nil
-		}) {
-			return w
-		}
-	}
-	require.Fail(t, "Prometheus did not start on any of five ports")
-	return nil
-}
-
-// get calls the API and stores the data of its answer.
-func (w *watcher) get(t *testing.T, path string, query url.Values, data any) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/api/v1/"+path+"?"+query.Encode(), nil)
-	require.NoError(t, err)
-	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	answer := struct {
-		Status, Error string
-		Data          any
-	}{Data: data}
-	require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
-	require.Equal(t, "success", answer.Status, "%s: %s", query, answer.Error)
-}
-
-// sample is one of the answer to a query.
-type sample struct {
-	labels map[string]string
-	value  float64
-}
-
-// query returns what an expression is now.
-func (w *watcher) query(t *testing.T, expr string) []sample {
-	t.Helper()
-	var data struct {
-		Result []struct {
-			Metric map[string]string
-			Value  [2]any // the time, and the number as text
-		}
-	}
-	w.get(t, "query", url.Values{"query": {expr}}, &data)
-	samples := make([]sample, len(data.Result))
-	for i, r := range data.Result {
-		v, err := strconv.ParseFloat(r.Value[1].(string), 64)
-		require.NoError(t, err, expr)
-		samples[i] = sample{r.Metric, v}
-	}
-	return samples
-}
-
-// eventually asks again and again until the answer is as it should be, and returns it.
-func (w *watcher) eventually(t *testing.T, expr string, ok func([]sample) bool) []sample {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		samples := w.query(t, expr)
-		if ok(samples) {
-			return samples
-		}
-		require.True(t, time.Now().Before(deadline), "%s still is %v", expr, samples)
-		select {
-		case <-w.ended:
-			require.Fail(t, "the server has ended")
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// finite reports whether there is a number among samples.
-func finite(samples []sample) bool {
-	return slices.ContainsFunc(samples, func(s sample) bool { return !math.IsNaN(s.value) && !math.IsInf(s.value, 0) })
+	return startPrometheus(t, dir, append(args, "--config.file=prometheus.yml")...)
 }
 
 // What is in monitoring works with a real server: alerts fire, rules record, and each query
 // of the dashboard has an answer.
 func TestMonitoring(t *testing.T) {
 	m := newMonitored(t)
-	rules, err := os.ReadFile("../monitoring/ember.rules.yml")
-	require.NoError(t, err)
-	text := string(rules)
+	text := readText(t, "monitoring", "ember.rules.yml")
 	for _, r := range []struct{ from, to string }{ // what would take too long
-		{"[15m:30s]", "[60s:1s]"}, {"[10m:30s]", "[60s:1s]"}, {"for: 15m", "for: 2s"}, {"[5m]", "[30s]"},
+		{"[15m:30s]", "[60s:1s]"}, {"< 900", "< 60"}, {"[10m]", "[60s]"}, {"for: 15m", "for: 2s"}, {"[5m]", "[30s]"},
 	} {
 		require.Contains(t, text, r.from)
 		text = strings.ReplaceAll(text, r.from, r.to)
 	}
-	w := m.watch(t, text)
-	w.eventually(t, "count_over_time(up[10m]) >= 3 and up == 1", func(s []sample) bool { return len(s) == len(m.registries) })
+	s := m.watch(t, text)
+	s.untilQuery(t, "count_over_time(up[10m]) >= 3 and up == 1", func(up []sample) bool { return len(up) == len(m.registries) })
 	m.goWrong()
 
-	t.Run("alerts", func(t *testing.T) { testAlerts(t, w) })
+	t.Run("alerts", func(t *testing.T) { testAlerts(t, s) })
 	t.Run("recording rules", func(t *testing.T) {
 		for _, r := range readRules(t) {
 			if r.Record != "" {
-				w.eventually(t, r.Record, finite)
+				s.untilQuery(t, r.Record, finite)
 			}
 		}
 	})
-	t.Run("dashboard", func(t *testing.T) { testDashboard(t, w) })
+	t.Run("dashboard", func(t *testing.T) { testDashboard(t, s) })
 	// All of this time.
-	require.Empty(t, w.query(t, `count_over_time(ALERTS{job=~"old.*"}[10m])`))
-	w.eventually(t, `count by (job) ({__name__=~"ember_.+_total", job=~"old.*"} > 0)`, func(s []sample) bool { return len(s) == 2 })
+	require.Empty(t, s.query(t, `count_over_time(ALERTS{job=~"old.*"}[10m])`))
+	s.untilQuery(t, `count by (job) ({__name__=~"ember_.+_total", job=~"old.*"} > 0)`, func(old []sample) bool { return len(old) == 2 })
 }
 
 // testAlerts wants each alert to fire, and to say something.
-func testAlerts(t *testing.T, w *watcher) {
+func testAlerts(t *testing.T, s *server) {
 	want := make(map[string]bool) // by what alert and in which job
 	for _, r := range readRules(t) {
 		switch {
@@ -404,17 +303,17 @@ func testAlerts(t *testing.T, w *watcher) {
 		}
 	}
 	require.Len(t, want, 10)
-	w.eventually(t, `count_over_time(ALERTS{alertstate="firing"}[10m])`, func(samples []sample) bool {
+	s.untilQuery(t, `count_over_time(ALERTS{alertstate="firing"}[10m])`, func(samples []sample) bool {
 		got := make(map[string]bool)
-		for _, s := range samples {
-			got[s.labels["alertname"]+" "+s.labels["job"]] = true
+		for _, f := range samples {
+			got[f.labels["alertname"]+" "+f.labels["job"]] = true
 		}
 		return maps.Equal(want, got)
 	})
 	var data struct {
 		Alerts []struct{ Labels, Annotations map[string]string }
 	}
-	w.get(t, "alerts", nil, &data)
+	s.get(t, "alerts", nil, &data)
 	require.GreaterOrEqual(t, len(data.Alerts), len(want))
 	summaries := make(map[string]bool)
 	for _, a := range data.Alerts {

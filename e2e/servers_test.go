@@ -98,7 +98,7 @@ func start(t *testing.T, as *syscall.Credential, dir, signal string, command ...
 // ends before.
 func (p *process) await(t *testing.T, ready func() error) bool {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		err := ready()
 		if err == nil {
@@ -107,9 +107,9 @@ func (p *process) await(t *testing.T, ready func() error) bool {
 		select {
 		case <-p.ended:
 			return false
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		}
-		require.True(t, time.Now().Before(deadline), "the server is not ready: %v", err)
+		require.True(t, time.Now().Before(deadline), "%v", err)
 	}
 }
 

@@ -13,8 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	makeTestFile()
-	leaktest.Main(m)
+	leaktest.Main(m, makeTestFile())
 }
 
 // lockedBuffer is written to by servers and read by tests.

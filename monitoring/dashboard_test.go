@@ -101,7 +101,7 @@ func dashboard() object {
 				query("{{instance}}", `sum by (instance) (http_client_requests_in_flight{`+target+`})`)),
 		),
 		row("Ember",
-			graph(8, "Series", "short", "Series of vectors, the ten largest. They are there if the registry has WithSeriesMetric.",
+			graph(8, "Series", "short", "Series of vectors, the ten largest at each moment. They are there if the registry has WithSeriesMetric.",
 				query("{{metric}}", `topk(10, sum by (metric) (ember_series{`+target+`}))`)),
 			graph(8, `Counted as "other"`, "short", "Lookups, since processes began, of series or of values of a label that there was no place for. Totals are right all the same.",
 				query("{{metric}} {{label}}", `sum by (metric, label) (ember_series_overflow_total{`+target+`})`)),

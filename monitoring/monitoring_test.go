@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,7 +54,8 @@ func TestRulesAreTested(t *testing.T) {
 	}
 }
 
-// The guide lists all alerts, with what is in the file, and all recorded series.
+// The guide lists all alerts, with what is in the file, and all recorded series; its query is
+// in the tests.
 func TestGuide(t *testing.T) {
 	guide := readText(t, filepath.Join("..", "docs", "monitoring.md"))
 	var want, got []string
@@ -73,27 +75,49 @@ func TestGuide(t *testing.T) {
 		got = append(got, m[1])
 	}
 	require.Equal(t, want, got)
+
+	query := regexp.MustCompile("```promql\n(.+)\n```").FindStringSubmatch(guide)
+	require.NotNil(t, query)
+	require.Contains(t, readText(t, "ember.rules.test.yml"), "- expr: "+query[1]+"\n")
 }
 
-// Each alert says what happened and what to do. All have one of two forms, of which the
-// tests for promtool have each case once.
+// The alerts are what the comment at the head of the file says, of which the tests for
+// promtool have each case once; and each says what happened and what to do.
 func TestAlerts(t *testing.T) {
-	alerts := readAlerts(t)
-	require.Len(t, alerts, 6)
+	text := readText(t, "ember.rules.yml")
+	var comment []string
+	for _, m := range regexp.MustCompile(`(?m)^#     (.+)$`).FindAllStringSubmatch(text, -1) {
+		comment = append(comment, m[1])
+	}
+	whole := squeezed(strings.Join(comment, " "))
+	first, _, ok := strings.Cut(whole, " or X and ")
+	require.True(t, ok, whole)
+	want := map[string]string{
+		"EmberCollectorFailing":    "increase(X[10m]) > 0",
+		"EmberUpdatesDropped":      whole,
+		"EmberExemplarsDropped":    whole,
+		"EmberSeriesOverflow":      whole,
+		"EmberMultiprocIncomplete": first,
+		"EmberMultiprocConflict":   first,
+	}
 	metric := regexp.MustCompile(`ember_(collector_errors|invalid_updates|invalid_exemplars|series_overflow)_total|` +
-		`\{__name__=~"ember_multiproc_.+"\}|ember_multiproc_conflicts_total`)
-	forms := make(map[string]int)
-	for _, a := range alerts {
-		m := regexp.MustCompile(`(?ms)^ +expr: \|\n(.+?)\[1[05]m:30s\]\) > 0\n`).FindStringSubmatch(a.text)
+		`\{__name__=~"ember_multiproc_.+?"\}|ember_multiproc_conflicts_total`)
+	got := make(map[string]string)
+	for _, a := range readAlerts(t) {
+		m := regexp.MustCompile(`(?s)\n +expr: (?:\|\n)?(.+?)\n +(?:for|labels):`).FindStringSubmatch(a.text)
 		require.NotNil(t, m, a.name)
-		require.Len(t, metric.FindAllString(m[1], -1), 2, a.name)
-		forms[metric.ReplaceAllString(m[1], "X")]++
+		metrics := metric.FindAllString(m[1], -1)
+		require.Len(t, slices.Compact(metrics), 1, a.name)
+		got[a.name] = squeezed(metric.ReplaceAllString(m[1], "X"))
 		require.Contains(t, []string{"warning", "info"}, a.severity, a.name)
 		require.Regexp(t, `(?m)^ +annotations:\n +summary: `, a.text)
 		require.Regexp(t, `(?m)^ +description: >-\n`, a.text)
 	}
-	require.Len(t, forms, 2, "%q", forms)
+	require.Equal(t, want, got)
 }
+
+// squeezed returns a text with one blank in the place of each white space.
+func squeezed(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // alert is one of the rules.
 type alert struct{ name, severity, text string }

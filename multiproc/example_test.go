@@ -87,7 +87,7 @@ func ExampleOpen_gauges() {
 			Help: "Open connections, of all processes that live.",
 		})
 		configured := reg.NewGauge(ember.GaugeOpts{
-			Name: "config_loaded_seconds",
+			Name: "config_loaded_timestamp_seconds",
 			Help: "When any process has last loaded its configuration.",
 			Mode: ember.ModeMax,
 		})
@@ -101,9 +101,9 @@ func ExampleOpen_gauges() {
 	}
 
 	// Output:
-	// # HELP config_loaded_seconds When any process has last loaded its configuration.
-	// # TYPE config_loaded_seconds gauge
-	// config_loaded_seconds 1002
+	// # HELP config_loaded_timestamp_seconds When any process has last loaded its configuration.
+	// # TYPE config_loaded_timestamp_seconds gauge
+	// config_loaded_timestamp_seconds 1002
 	// # HELP connections Open connections, of all processes that live.
 	// # TYPE connections gauge
 	// connections 20
@@ -126,7 +126,7 @@ func ExampleOpen_jobs() {
 			Help: "Rows imported.",
 		})
 		finished := reg.NewGauge(ember.GaugeOpts{
-			Name: "import_finished_seconds",
+			Name: "import_finished_timestamp_seconds",
 			Help: "When an import has last finished, as Unix time.",
 			Mode: ember.ModeLatest,
 		})
@@ -148,9 +148,9 @@ func ExampleOpen_jobs() {
 	print(dir)
 
 	// Output:
-	// # HELP import_finished_seconds When an import has last finished, as Unix time.
-	// # TYPE import_finished_seconds gauge
-	// import_finished_seconds 1.75000002e+09
+	// # HELP import_finished_timestamp_seconds When an import has last finished, as Unix time.
+	// # TYPE import_finished_timestamp_seconds gauge
+	// import_finished_timestamp_seconds 1.75000002e+09
 	// # HELP import_rows_total Rows imported.
 	// # TYPE import_rows_total counter
 	// import_rows_total 120

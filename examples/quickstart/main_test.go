@@ -25,6 +25,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
+
+	"github.com/embermetrics/ember/internal/leaktest"
 )
 
 // maxAdded is how many bytes the metrics may add to the binary.
@@ -220,6 +222,7 @@ func start(t *testing.T, program string, args ...string) *server {
 		s.cmd.Process.Kill()
 		s.wait()
 	})
+	leaktest.KillWith(t, s.cmd)
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	require.NoError(t, err)
 	url, ok := strings.CutPrefix(strings.TrimSpace(line), "metrics: ")

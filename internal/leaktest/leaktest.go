@@ -4,7 +4,8 @@
 //
 //	func TestMain(m *testing.M) { leaktest.Main(m) }
 //
-// It is for tests alone. A goroutine has two seconds to end after the last test.
+// A goroutine has two seconds to end after the last test. KillWith is for processes that
+// tests start. Both are for tests alone.
 package leaktest
 
 import (
@@ -17,9 +18,9 @@ import (
 	"time"
 )
 
-// Main runs the tests and exits. While fuzzing, when goroutines are the engine's,
-// it checks nothing.
-func Main(m *testing.M) {
+// Main runs the tests, then each of after, and exits. While fuzzing, when goroutines are the
+// engine's, it checks nothing.
+func Main(m *testing.M, after ...func()) {
 	before := goroutines()
 	code := m.Run()
 	if code == 0 && flag.Lookup("test.fuzz").Value.String() == "" {
@@ -27,6 +28,9 @@ func Main(m *testing.M) {
 			fmt.Printf("FAIL: %d goroutines outlive the tests:\n\n%s\n", len(left), strings.Join(left, "\n\n"))
 			code = 1
 		}
+	}
+	for _, f := range after {
+		f()
 	}
 	os.Exit(code)
 }
