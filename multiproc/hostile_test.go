@@ -158,6 +158,7 @@ func TestFlippedBits(t *testing.T) {
 		unlock()
 	}
 }
+
 func TestOpenWantsAPath(t *testing.T) {
 	for _, open := range []func(string, ...multiproc.Option) (*multiproc.Dir, error){multiproc.Open, multiproc.OpenReader} {
 		_, err := open("")
