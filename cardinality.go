@@ -236,7 +236,9 @@ func CardinalityHandler(r *Registry) http.Handler {
 			http.Error(w, fmt.Sprintf("ember: method %s is not allowed here, only GET and HEAD", req.Method), http.StatusMethodNotAllowed)
 			return
 		}
-		c, err := r.cardinality(req.Context())
+		ctx, cancel := leaveTime(req.Context())
+		defer cancel()
+		c, err := r.cardinality(ctx)
 		w.Header().Set("Vary", "Accept")
 		w.Header().Set("Cache-Control", "no-store")
 		if req.URL.Query().Get("format") == "json" || strings.Contains(req.Header.Get("Accept"), "application/json") {

@@ -121,7 +121,7 @@ func TestCollectorFails(t *testing.T) {
 		},
 		"registered":       {write(func(out *metric.Sink) { out.Gauge("kept", "", 1) }), `ember: gauge "kept" collides with gauge "kept": both write "kept"`},
 		"suffix taken":     {write(func(out *metric.Sink) { out.Gauge("h_count", "", 1) }), `ember: gauge "h_count" collides with histogram "h": both write "h_count"`},
-		"by another":       {write(func(out *metric.Sink) { out.Gauge("other", "", 1) }), `ember: other was written by another collector`},
+		"by another":       {write(func(out *metric.Sink) { out.Gauge("other", "", 1) }), `ember: other was written by another collector; a label of Registry.Sub can tell them apart`},
 		"unlike another's": {write(func(out *metric.Sink) { out.Counter("other", "", 1) }), `ember: "other" is a counter, but a gauge according to another collector`},
 		"no such kind":     {point(99, metric.Point{}), `ember: "x": there is no kind Kind(99)`},
 		"buckets mixed up": {point(metric.Histogram, metric.Point{Count: 2, Buckets: []metric.Bucket{{UpperBound: 2, Count: 1}, {UpperBound: 1, Count: 2}}}), `ember: histogram "x": bucket 1 (1) must be above bucket 0 (2)`},

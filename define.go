@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,7 +115,7 @@ func (d *definition) fail(err error) {
 //go:noinline
 func (d *definition) differ(format string, args ...any) {
 	if d.shape != "" {
-		d.shape += " and "
+		d.shape += and
 	}
 	d.shape += fmt.Sprintf(format, args...)
 }
@@ -125,11 +126,16 @@ func (d *definition) same(o *definition) bool {
 		slices.Equal(d.ConstLabels, o.ConstLabels) && slices.Equal(d.Labels, o.Labels)
 }
 
-// detail says in errors how definitions differ that have the same name.
-func (d *definition) detail() string {
+// and is between the parts of a shape.
+const and = " and "
+
+// detail says in errors how d differs from another definition that has the same name.
+func (d *definition) detail(other *definition) string {
 	detail := fmt.Sprintf("%q with the labels %q", d.Name, d.Labels)
-	if d.shape != "" {
-		detail += " and " + d.shape
+	for part := range strings.SplitSeq(d.shape, and) {
+		if part != "" && !strings.Contains(and+other.shape+and, and+part+and) {
+			detail += and + part
+		}
 	}
 	return detail
 }

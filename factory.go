@@ -89,7 +89,7 @@ func register[I instrument](r *Registry, fresh I) I {
 			return old
 		}
 		if i, ok := exists.Existing.(instrument); ok {
-			err = errorf("%w; it is a %T of %s, not a %T of %s", err, i, i.definition().detail(), fresh, fresh.definition().detail())
+			err = errorf("%w; it is a %T of %s, not a %T of %s", err, i, i.definition().detail(fresh.definition()), fresh, fresh.definition().detail(i.definition()))
 		}
 	}
 	panic(err)

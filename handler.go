@@ -87,7 +87,12 @@ const timeoutHeader = "X-Prometheus-Scrape-Timeout-Seconds"
 //
 // Families are streamed: memory does not grow with the number of series, and
 // nothing that the service counts waits for a scrape.
+//
+// HandlerFor panics if g is nil, or an encoding is one that there is already.
 func HandlerFor(g Gatherer, opts HandlerOpts) http.Handler {
+	if g == nil {
+		panic("ember: HandlerFor was given no Gatherer")
+	}
 	if err := checkEncodings(opts.Encodings); err != nil {
 		panic(err)
 	}

@@ -445,3 +445,7 @@ func (w *cancelAfter) Write(p []byte) (int, error) {
 }
 
 func (w *cancelAfter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func TestHandlerWantsAGatherer(t *testing.T) {
+	require.PanicsWithValue(t, "ember: HandlerFor was given no Gatherer", func() { ember.HandlerFor(nil, ember.HandlerOpts{}) })
+}

@@ -249,7 +249,7 @@ func TestLimitsMakeADifference(t *testing.T) {
 	opts := ember.HistogramOpts{Name: "h", Buckets: []float64{1}, MaxSeries: 5, LabelBudgets: map[string]int{"a": 2}}
 	v := reg.NewHistogramVec(opts, "a")
 	require.Same(t, v, reg.NewHistogramVec(opts, "a"))
-	require.PanicsWithError(t, `ember: h is already registered, by a *ember.HistogramVec; it is a *ember.HistogramVec of "h" with the labels ["a"] and buckets [1] and label budgets map[a:2] and known values map[] and at most 5 series, not a *ember.HistogramVec of "h" with the labels ["a"] and buckets [1]`, func() {
+	require.PanicsWithError(t, `ember: h is already registered, by a *ember.HistogramVec; it is a *ember.HistogramVec of "h" with the labels ["a"] and label budgets map[a:2] and known values map[] and at most 5 series, not a *ember.HistogramVec of "h" with the labels ["a"]`, func() {
 		reg.NewHistogramVec(ember.HistogramOpts{Name: "h", Buckets: []float64{1}}, "a")
 	})
 }

@@ -44,7 +44,7 @@ func (m *merger) add(j *job) error {
 				return err
 			}
 			if text, ok := common(known.parts[0].points, rendered[i]); ok {
-				return errorf("ember: %s was written by another collector", seriesName(f.Name, text))
+				return errorf("ember: %s was written by another collector; a label of Registry.Sub can tell them apart", seriesName(f.Name, text))
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func TestReadme(t *testing.T) {
 		}
 	}
 	// How long the request took differs.
-	sum := regexp.MustCompile(`(?m)^(http_request_duration_seconds_sum) .+$`)
+	sum := regexp.MustCompile(`(?m)^(greeting_duration_seconds_sum) .+$`)
 	require.Len(t, sum.FindAllString(session, -1), 1)
 	require.Equal(t, sum.ReplaceAllString(session, "$1 #"), sum.ReplaceAllString(got.String(), "$1 #"))
 }

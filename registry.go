@@ -165,6 +165,9 @@ type AlreadyRegisteredError struct {
 
 // Error names the metric and who has it.
 func (e *AlreadyRegisteredError) Error() string {
+	if _, ok := e.New.(instrument); ok && e.New == e.Existing {
+		return fmt.Sprintf("ember: %s is already registered, by this very %T; one that a Registry has created needs no MustRegister", e.Name, e.New)
+	}
 	return fmt.Sprintf("ember: %s is already registered, by a %T", e.Name, e.Existing)
 }
 

@@ -407,6 +407,7 @@ func TestUnregisterCollector(t *testing.T) {
 	reg := ember.NewRegistry()
 	a, b := &plain{}, &plain{}
 	reg.MustRegister(a, b)
+	// Only instruments are registered by who creates them.
 	require.EqualError(t, reg.Register(a), `ember: *ember_test.plain is already registered, by a *ember_test.plain`)
 	require.True(t, reg.Unregister(a))
 	require.False(t, reg.Unregister(a))
@@ -422,6 +423,8 @@ func TestFactories(t *testing.T) {
 	require.NotSame(t, reg.NewGauge(ember.GaugeOpts{Name: "g", ConstLabels: ember.Labels{"a": "1"}}),
 		reg.NewGauge(ember.GaugeOpts{Name: "g", ConstLabels: ember.Labels{"a": "2"}}))
 
+	require.PanicsWithError(t, `ember: x is already registered, by this very *ember.Histogram; one that a Registry has created needs no MustRegister`,
+		func() { reg.MustRegister(reg.NewHistogram(opts)) })
 	require.PanicsWithError(t, `ember: x is already registered, by a *ember.Histogram; `+
 		`it is a *ember.Histogram of "x" with the labels [] and buckets [1 2], not a *ember.Histogram of "x" with the labels [] and buckets [1 3]`,
 		func() { reg.NewHistogram(ember.HistogramOpts{Name: "x", Buckets: []float64{1, 3}}) })

@@ -5,14 +5,11 @@ package ember
 import (
 	"context"
 	"crypto/tls"
-	"errors"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -32,7 +29,7 @@ type ServerOpts struct {
 	Cardinality bool
 
 	// Listening is called once with the address that was bound, which says the port if it
-	// was chosen. Nil: only the log says it.
+	// was chosen. The server does not end before it returns. Nil: only the log says it.
 	Listening func(net.Addr)
 	// Logger is told the address, files that cannot be used, and what goes wrong with
 	// connections. Nil: slog.Default().
@@ -44,6 +41,10 @@ type ServerOpts struct {
 	// ClientCAFile holds certificates in PEM. A client must have a certificate that one of
 	// them signed, or its connection is refused: for /-/healthy, too. Empty: none is needed.
 	ClientCAFile string
+	// TLSConfig is instead of these files, for certificates that come from elsewhere, by its
+	// GetCertificate say: a secrets manager, SPIFFE, ACME. It also says which clients may
+	// connect. It is cloned. Without a MinVersion that is TLS 1.2; an older one is warned of.
+	TLSConfig *tls.Config
 
 	// Users have their passwords by name, for basic authentication. UsersFile has more of
 	// them, one in a line: the name, a colon and the password.
@@ -51,22 +52,23 @@ type ServerOpts struct {
 	UsersFile string
 	// Tokens are for bearer authentication. TokensFile has more of them, one in a line.
 	//
-	// Who has one or is a user gets in. With neither users nor tokens, everybody does. Both
-	// are plain text, and so are files of them, in which lines that are empty or start with
-	// # say nothing. On the way, only TLS hides them. They are compared in a time that does
-	// not depend on what of them is right.
+	// Who has one or is a user gets in. With none of the four, everybody does; files and
+	// lists that leave nobody cannot be used. All are plain text, and lines of files that
+	// are empty or start with # say nothing. On the way, only TLS hides them. They are
+	// compared in a time that does not depend on what of them is right. Nothing limits how
+	// often somebody may try: let them be long and random, or Allow few to connect.
 	Tokens     []string
 	TokensFile string
 	// Allow lists the addresses that may connect, such as 10.0.0.0/8: those of the
-	// connections, whatever headers say. Others are answered with 403. Nil: all may; empty:
-	// nobody.
+	// connections, whatever headers say. Others are answered with 403. In ::/0 there is
+	// none of IPv4. Nil: all may; empty: nobody.
 	Allow []netip.Prefix
 	// GuardHealth makes /-/healthy heed Allow, users and tokens. False: everybody may know.
 	GuardHealth bool
 
 	ReadHeaderTimeout time.Duration // for a request's header, and a TLS handshake; default 5 s
 	ReadTimeout       time.Duration // for a whole request; default 10 s
-	WriteTimeout      time.Duration // from there to the end of the response, collecting included; default 1 min
+	WriteTimeout      time.Duration // from there to the end of the response, without what is still being collected then; default 1 min
 	IdleTimeout       time.Duration // between requests of a connection; default 3 min
 	MaxHeaderBytes    int           // of a request; default 64 KiB
 
@@ -91,8 +93,8 @@ const (
 //
 //	err := ember.ListenAndServe(ctx, "127.0.0.1:9100", ember.ServerOpts{})
 //
-// The address is a host and a port, as of net.Listen. Port 0 is any free one. Of a range,
-// such as "127.0.0.1:9100-9110", it is the first that can be bound, so that several
+// The address is a host and a port of TCP, as of net.Listen. Port 0 is any free one. Of a
+// range, such as "127.0.0.1:9100-9110", it is the first that can be bound, so that several
 // processes of one program find one each.
 //
 // If nothing can be bound, or an option makes no sense or names a file that cannot be
@@ -107,7 +109,8 @@ func ListenAndServe(ctx context.Context, addr string, opts ServerOpts) error {
 	if err != nil {
 		return errorf("ember: server %q: %w", addr, err)
 	}
-	listener, err := listen(ctx, addr)
+	var config net.ListenConfig
+	listener, err := listen(addr, func(addr string) (net.Listener, error) { return config.Listen(ctx, "tcp", addr) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -126,6 +129,7 @@ type server struct {
 	opts    ServerOpts
 	log     *slog.Logger
 	secrets *secrets // of users and tokens; nil: none are needed
+	silent  newcomers
 }
 
 // newServer checks the options and reads the files.
@@ -140,33 +144,37 @@ func newServer(opts ServerOpts) (*server, error) {
 	if err := checkEncodings(opts.Handler.Encodings); err != nil {
 		return nil, err
 	}
-	for i, p := range opts.Allow {
-		if !p.IsValid() {
-			return nil, errorf("Allow[%d] is no prefix of addresses", i)
-		}
-	}
 	var err error
+	if s.opts.Allow, err = prefixes(opts.Allow); err != nil {
+		return nil, err
+	}
 	if s.secrets, err = newSecrets(opts, s.log); err != nil {
 		return nil, err
 	}
-	if s.http.TLSConfig, err = newTLSConfig(opts, s.log); err != nil {
-		return nil, err
-	}
-	if s.http.Handler, err = s.routes(); err != nil {
+	if s.http.TLSConfig, err = newTLSConfig(opts, s.log, s.speaksHTTP2); err != nil {
 		return nil, err
 	}
 	s.http.ReadHeaderTimeout = limitOr(opts.ReadHeaderTimeout, defaultReadHeaderTimeout)
 	s.http.ReadTimeout = limitOr(opts.ReadTimeout, defaultReadTimeout)
 	s.http.WriteTimeout = limitOr(opts.WriteTimeout, defaultWriteTimeout)
 	s.http.IdleTimeout = limitOr(opts.IdleTimeout, defaultIdleTimeout)
+	// In HTTP/2 WriteTimeout is of a stream alone: what ends one has to be written, which
+	// takes for ever if the client reads nothing.
+	stall := stallLimit
+	if w := s.http.WriteTimeout; w > 0 {
+		stall = min(stall, w)
+	}
+	s.http.HTTP2 = &http.HTTP2Config{WriteByteTimeout: stall}
 	switch s.http.MaxHeaderBytes = opts.MaxHeaderBytes; {
 	case opts.MaxHeaderBytes == 0:
 		s.http.MaxHeaderBytes = defaultMaxHeaderBytes
 	case opts.MaxHeaderBytes < 0:
 		s.http.MaxHeaderBytes = 1 << 30
 	}
-	s.http.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
-	return s, nil
+	s.http.ConnState = s.silent.state
+	s.http.ErrorLog = log.New(complaints{s.log}, "", 0)
+	s.http.Handler, err = s.routes()
+	return s, err
 }
 
 // limitOr returns a time limit, which is none below zero, or the default instead of zero.
@@ -179,6 +187,8 @@ func limitOr(given, otherwise time.Duration) time.Duration {
 
 // serve serves until ctx is done.
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
+	defer listener.Close() // in any case: Listening may panic
+	defer s.http.Close()
 	ended := make(chan error, 1)
 	secure := s.http.TLSConfig != nil // package http sets one in any case
 	go func() {
@@ -194,7 +204,6 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	}
 	select {
 	case err := <-ended: // by itself, so something is wrong
-		_ = s.http.Close()
 		return err
 	case <-ctx.Done():
 	}
@@ -204,49 +213,11 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		last, cancel = context.WithTimeout(last, limit)
 		defer cancel()
 	}
+	s.silent.end()
 	if err := s.http.Shutdown(last); err != nil {
 		s.log.Warn("ember: connections of the metrics server are cut off", "address", listener.Addr().String(), "error", err.Error())
 		_ = s.http.Close()
 	}
 	<-ended
 	return nil
-}
-
-// listen binds an address, or the first of its ports that can be bound.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	var config net.ListenConfig
-	host, ports, err := net.SplitHostPort(addr)
-	first, last, ranged := strings.Cut(ports, "-")
-	if err != nil || !ranged {
-		return config.Listen(ctx, "tcp", addr)
-	}
-	from, errFrom := strconv.ParseUint(first, 10, 16)
-	to, errTo := strconv.ParseUint(last, 10, 16)
-	if errFrom != nil || errTo != nil || from == 0 || from > to {
-		return nil, errorf("%q is no range of ports", ports)
-	}
-	for port := from; ; port++ {
-		l, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.FormatUint(port, 10)))
-		if err == nil {
-			return l, nil
-		}
-		// Anything but the port would be as wrong with the next one.
-		if refused, ok := errors.AsType[*os.SyscallError](err); !ok || refused.Syscall != "bind" {
-			return nil, err
-		}
-		if port == to {
-			return nil, errorf("none of the ports can be bound, the last one because of: %w", err)
-		}
-	}
-}
-
-// newTLSConfig returns nil if there is to be no TLS.
-func newTLSConfig(opts ServerOpts, log *slog.Logger) (*tls.Config, error) {
-	switch {
-	case opts.CertFile == "" && opts.KeyFile == "" && opts.ClientCAFile == "":
-		return nil, nil
-	case opts.CertFile == "" || opts.KeyFile == "":
-		return nil, errorf("TLS needs both a CertFile and a KeyFile, which are %q and %q", opts.CertFile, opts.KeyFile)
-	}
-	return newCertificates(opts.CertFile, opts.KeyFile, opts.ClientCAFile, log)
 }

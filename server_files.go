@@ -3,6 +3,7 @@
 package ember
 
 import (
+	"bytes"
 	"log/slog"
 	"os"
 	"sync"
@@ -11,6 +12,24 @@ import (
 
 // lookEvery is how often files are looked at, at most.
 const lookEvery = time.Second
+
+// maxFile is how many bytes a file may have.
+const maxFile = 16 << 20
+
+// readFile returns what a file says, without the mark that some editors put before it. It
+// reads only what has an end, and waits for nobody.
+func readFile(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil {
+		switch {
+		case !info.Mode().IsRegular():
+			return nil, errorf("%s is no regular file", path)
+		case info.Size() > maxFile:
+			return nil, errorf("%s has %d bytes, and may have %d", path, info.Size(), maxFile)
+		}
+	}
+	text, err := os.ReadFile(path)
+	return bytes.TrimPrefix(text, []byte("\ufeff")), err
+}
 
 // files are read again when they have changed. Whoever uses what was read calls refresh
 // before; nothing runs in between.

@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
+	"maps"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"unicode"
 )
 
 // secrets say who gets in. Only their sums are kept, which all have one length, so that
@@ -43,6 +45,7 @@ func newSecrets(opts ServerOpts, log *slog.Logger) (*secrets, error) {
 	if s.challenges == nil {
 		return nil, nil
 	}
+	opts.Users, opts.Tokens = maps.Clone(opts.Users), slices.Clone(opts.Tokens) // whose they are may change them
 	load := func() error {
 		k, err := newKeyring(opts)
 		if err == nil {
@@ -73,6 +76,8 @@ func newKeyring(opts ServerOpts) (*keyring, error) {
 			return errorf("a user cannot be called %q", name)
 		case password == "":
 			return errorf("user %q has no password", name)
+		case strings.ContainsFunc(name+password, unicode.IsControl):
+			return errorf("the name or password of user %q has a control character", name)
 		case known[name]:
 			return errorf("user %q is there twice", name)
 		}
@@ -81,8 +86,11 @@ func newKeyring(opts ServerOpts) (*keyring, error) {
 		return nil
 	}
 	addToken := func(token string) error {
-		if token == "" {
+		switch {
+		case token == "":
 			return errorf("a token is empty")
+		case strings.Trim(token, " ") != token, strings.ContainsFunc(token, unicode.IsControl):
+			return errorf("a token begins or ends with a space, or has a control character, so no request could have it")
 		}
 		k.tokens = append(k.tokens, sumOf(token))
 		return nil
@@ -110,7 +118,13 @@ func newKeyring(opts ServerOpts) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := eachLine(opts.TokensFile, func(_ int, line string) error { return addToken(line) }); err != nil {
+	err = eachLine(opts.TokensFile, func(n int, line string) error {
+		if err := addToken(strings.Trim(line, " \t")); err != nil {
+			return errorf("%s: line %d: %w", opts.TokensFile, n, err)
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	if len(k.users)+len(k.tokens) == 0 {
@@ -124,7 +138,7 @@ func eachLine(path string, f func(n int, line string) error) error {
 	if path == "" {
 		return nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if err != nil {
 		return err
 	}

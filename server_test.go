@@ -149,6 +149,8 @@ func TestListenAndServe(t *testing.T) {
 			resp, body := ask(t, c, tc.method, url+tc.path)
 			require.Equal(t, tc.status, resp.StatusCode)
 			require.Equal(t, tc.contentType, resp.Header.Get("Content-Type"))
+			require.Equal(t, []string{"nosniff"}, resp.Header["X-Content-Type-Options"])
+			require.Equal(t, []string{"no-store"}, resp.Header["Cache-Control"])
 			require.Equal(t, tc.body, body)
 		})
 	}
@@ -231,6 +233,9 @@ func TestServerRefuses(t *testing.T) {
 		"a range too high":  {"127.0.0.1:65535-65536", ember.ServerOpts{}, `ember: server "127.0.0.1:65535-65536": "65535-65536" is no range of ports`},
 		"a range from zero": {"127.0.0.1:0-9", ember.ServerOpts{}, `ember: server "127.0.0.1:0-9": "0-9" is no range of ports`},
 		"half a range":      {"127.0.0.1:9100-", ember.ServerOpts{}, `ember: server "127.0.0.1:9100-": "9100-" is no range of ports`},
+		"no address":        {"", ember.ServerOpts{}, `ember: server "": the address is empty; ":0" is any free port of all interfaces`},
+		"a Unix socket":     {"unix:/run/my-app.sock", ember.ServerOpts{}, `ember: server "unix:/run/my-app.sock": an address is a host and a port; Unix sockets are not served`},
+		"no named port":     {"127.0.0.1:no-such-port", ember.ServerOpts{}, `ember: server "127.0.0.1:no-such-port": listen tcp: lookup tcp/no-such-port: unknown port`},
 		"no registry":       {":0", ember.ServerOpts{Gatherer: ember.Gatherers{}, Cardinality: true}, `ember: server ":0": Cardinality needs a registry, and the Gatherer is a ember.Gatherers`},
 		"no encoding":       {":0", ember.ServerOpts{Handler: ember.HandlerOpts{Encodings: []ember.Encoding{{}}}}, `ember: server ":0": ember: encoding "": `},
 		"a key missing":     {":0", ember.ServerOpts{CertFile: "a.pem"}, `ember: server ":0": TLS needs both a CertFile and a KeyFile, which are "a.pem" and ""`},
@@ -238,7 +243,7 @@ func TestServerRefuses(t *testing.T) {
 		"no such file":      {":0", ember.ServerOpts{CertFile: "none.pem", KeyFile: "key.pem"}, `ember: server ":0": none.pem and key.pem: open none.pem: no such file or directory`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if runtime.GOOS == "windows" && strings.HasPrefix(name, "a busy") || name == "no such file" && runtime.GOOS == "windows" {
+			if runtime.GOOS == "windows" && (strings.HasPrefix(name, "a busy") || name == "no such file" || name == "no named port") {
 				t.Skip("Windows words it differently")
 			}
 			start := time.Now()
@@ -286,6 +291,33 @@ func TestServerPorts(t *testing.T) {
 	require.ErrorContains(t, ember.ListenAndServe(t.Context(), ports, ember.ServerOpts{Gatherer: oneGauge()}), "none of the ports can be bound")
 	require.NoError(t, servers[1].stop())
 	require.Equal(t, servers[1].addr, serveMetrics(t, ports, ember.ServerOpts{}).addr)
+}
+
+// A caller that panics, or ends its goroutine, leaves nothing behind.
+func TestServerListeningPanics(t *testing.T) {
+	for name, end := range map[string]func(){
+		"panics": func() { panic("at once") },
+		"ends":   runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			ended := make(chan string)
+			go func() {
+				addr := ""
+				defer func() {
+					_ = recover()
+					ended <- addr
+				}()
+				_ = ember.ListenAndServe(t.Context(), "127.0.0.1:0", ember.ServerOpts{
+					Gatherer: oneGauge(), Logger: slog.New(slog.DiscardHandler),
+					Listening: func(a net.Addr) { addr = a.String(); end() },
+				})
+			}()
+			addr := <-ended
+			require.NotEmpty(t, addr)
+			_, err := net.Dial("tcp", addr)
+			require.Error(t, err, "the port is free")
+		})
+	}
 }
 
 // slow is a collector that a scrape waits for.
@@ -350,6 +382,19 @@ func TestServerShutdown(t *testing.T) {
 		require.Error(t, <-failed)
 		require.Contains(t, s.log.String(), "level=WARN msg=\"ember: connections of the metrics server are cut off\" address="+s.addr+" error=\"context deadline exceeded\"\n")
 		close(collector.finish)
+	})
+	t.Run("at once if somebody says nothing", func(t *testing.T) {
+		for _, opts := range []ember.ServerOpts{{}, withTLS(t, newAuthority(t))} {
+			s := serveMetrics(t, "127.0.0.1:0", opts)
+			conn, err := net.Dial("tcp", s.addr)
+			require.NoError(t, err)
+			defer conn.Close()
+			ask(t, client(t), "GET", "http://"+s.addr+"/-/healthy") // by now it is accepted
+			start := time.Now()
+			require.NoError(t, s.stop())
+			require.Less(t, time.Since(start), 4*time.Second)
+			require.NotContains(t, s.log.String(), "cut off")
+		}
 	})
 	t.Run("at once if nobody asks", func(t *testing.T) {
 		s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{})
@@ -423,18 +468,36 @@ func TestServerCutsOffSlowClients(t *testing.T) {
 			}
 		}
 	})
-	t.Run("that wait for what takes too long", func(t *testing.T) {
+	t.Run("but not for what takes too long, which is left out", func(t *testing.T) {
 		t.Parallel()
-		reg, collector := ember.NewRegistry(), newSlow()
+		reg, collector := oneGauge(), newSlow()
 		reg.MustRegister(collector)
-		s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{Gatherer: reg, WriteTimeout: short})
-		go func() {
-			<-collector.collecting
-			time.Sleep(2 * short)
-			close(collector.finish)
-		}()
-		_, answer := cutOff(t, s.addr, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-		require.Empty(t, answer)
+		s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{
+			Gatherer: reg, WriteTimeout: 4 * time.Second, Handler: ember.HandlerOpts{Timeout: time.Hour},
+		})
+		t.Cleanup(func() { close(collector.finish) })
+		go func() { <-collector.collecting }()
+		c := client(t)
+		c.Timeout = 20 * time.Second
+		resp, body := ask(t, c, "GET", "http://"+s.addr+"/metrics", "X-Prometheus-Scrape-Timeout-Seconds", "3600")
+		require.Equal(t, 200, resp.StatusCode)
+		require.Contains(t, body, "\nx 5\n")
+		require.Contains(t, body, "ember_collector_errors_total{")
+		require.NotContains(t, body, "slow 1")
+	})
+	t.Run("nor for counting, which is incomplete then", func(t *testing.T) {
+		t.Parallel()
+		reg, collector := oneGauge(), newSlow()
+		reg.MustRegister(collector)
+		s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{Gatherer: reg, Cardinality: true, WriteTimeout: 4 * time.Second})
+		t.Cleanup(func() { close(collector.finish) })
+		go func() { <-collector.collecting }()
+		c := client(t)
+		c.Timeout = 20 * time.Second
+		resp, body := ask(t, c, "GET", "http://"+s.addr+"/debug/cardinality")
+		require.Equal(t, 200, resp.StatusCode)
+		require.Regexp(t, "^incomplete: .*not done in time: ember: the scrape's deadline is [0-9.]+ms away\n", body)
+		require.Contains(t, body, "\nx (gauge): 1 series\n")
 	})
 	t.Run("and nobody else", func(t *testing.T) {
 		t.Parallel()

@@ -3,6 +3,7 @@
 package ember_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,17 +11,22 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/embermetrics/ember"
+	"github.com/embermetrics/ember/metric"
 )
 
 // authority signs certificates.
@@ -72,6 +78,17 @@ func (a *authority) sign(t *testing.T, name string) (cert, key string) {
 	require.NoError(t, err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
 		string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}))
+}
+
+// withTLS returns options with a certificate that a signed, in files of the test.
+func withTLS(t *testing.T, a *authority) ember.ServerOpts {
+	t.Helper()
+	dir := t.TempDir()
+	opts := ember.ServerOpts{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
+	cert, key := a.sign(t, "server")
+	writeFile(t, opts.CertFile, cert)
+	writeFile(t, opts.KeyFile, key)
+	return opts
 }
 
 // client returns a client that trusts a, and has a certificate that by signs, if there is
@@ -143,6 +160,42 @@ func TestServerTLS(t *testing.T) {
 	write("third")
 	require.Eventually(t, func() bool { name, _ := served(t, c, s.addr); return name == "third" }, 10*time.Second, 50*time.Millisecond)
 	require.Equal(t, 1, strings.Count(s.log.String(), broken))
+
+	// Of a pair, one file is new before the other is.
+	cert, key := ca.sign(t, "fourth")
+	writeFile(t, certFile, cert)
+	require.Eventually(t, func() bool {
+		name, _ := served(t, c, s.addr)
+		require.Equal(t, "third", name)
+		return strings.Contains(s.log.String(), "private key does not match public key")
+	}, 20*time.Second, 50*time.Millisecond)
+	writeFile(t, keyFile, key)
+	require.Eventually(t, func() bool { name, _ := served(t, c, s.addr); return name == "fourth" }, 20*time.Second, 50*time.Millisecond)
+}
+
+// Editors that put a mark at the head of a file make no certificate invisible.
+func TestServerTLSFilesWithMark(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	opts := withTLS(t, ca)
+	opts.ClientCAFile = filepath.Join(t.TempDir(), "ca.pem")
+	writeFile(t, opts.ClientCAFile, ca.pem()+newAuthority(t).pem())
+	for _, path := range []string{opts.CertFile, opts.KeyFile, opts.ClientCAFile} {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		writeFile(t, path, "\ufeff"+strings.ReplaceAll(string(text), "\n", "\r\n"))
+	}
+	s := serveMetrics(t, "127.0.0.1:0", opts)
+	served(t, ca.client(t, ca), s.addr)
+}
+
+// HTTP/2 can be switched off, as for all servers of a program.
+func TestServerTLSWithoutHTTP2(t *testing.T) {
+	t.Setenv("GODEBUG", "http2server=0")
+	ca := newAuthority(t)
+	s := serveMetrics(t, "127.0.0.1:0", withTLS(t, ca))
+	_, proto := served(t, ca.client(t, nil), s.addr)
+	require.Equal(t, "HTTP/1.1", proto)
 }
 
 func TestServerMutualTLS(t *testing.T) {
@@ -200,14 +253,102 @@ func TestServerMutualTLS(t *testing.T) {
 // A client that connects and does not go on with the handshake is cut off, too.
 func TestServerCutsOffSlowHandshakes(t *testing.T) {
 	t.Parallel()
-	dir, ca := t.TempDir(), newAuthority(t)
-	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	cert, key := ca.sign(t, "server")
-	writeFile(t, certFile, cert)
-	writeFile(t, keyFile, key)
-	s := serveMetrics(t, "127.0.0.1:0", ember.ServerOpts{CertFile: certFile, KeyFile: keyFile, ReadHeaderTimeout: 200 * time.Millisecond})
+	opts := withTLS(t, newAuthority(t))
+	opts.ReadHeaderTimeout = 200 * time.Millisecond
+	s := serveMetrics(t, "127.0.0.1:0", opts)
 	after, answer := cutOff(t, s.addr, "\x16\x03\x01\x02\x00"+strings.Repeat("\x01", 400))
 	require.Empty(t, answer)
 	require.Less(t, after, 3*time.Second)
 	require.Contains(t, s.log.String(), "level=WARN msg=\"http: TLS handshake error from ")
+}
+
+// Who looks whether the port is open, as probes and scanners do, is nothing to warn of. Who
+// speaks something else than TLS, is.
+func TestServerComplaints(t *testing.T) {
+	t.Parallel()
+	s := serveMetrics(t, "127.0.0.1:0", withTLS(t, newAuthority(t)))
+	conn, err := net.Dial("tcp", s.addr)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	resp, _ := ask(t, client(t), "GET", "http://"+s.addr+"/metrics")
+	require.Equal(t, 400, resp.StatusCode)
+	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), "client sent an HTTP request to an HTTPS server") }, 20*time.Second, time.Millisecond)
+	require.Contains(t, s.log.String(), "level=WARN msg=\"http: TLS handshake error from 127.0.0.1:")
+	require.NoError(t, s.stop())
+	require.NotContains(t, s.log.String(), "EOF")
+}
+
+// huge is a collector of more than any buffer on the way takes.
+type huge struct{}
+
+func (huge) Collect(_ context.Context, out *metric.Sink) error {
+	for i := range 64 {
+		out.Gauge("huge", "", 1, metric.Label{Name: "of", Value: strings.Repeat("x", 1<<18) + strconv.Itoa(i)})
+	}
+	return nil
+}
+
+// deaf is a connection of which nothing is read once it is stopped.
+type deaf struct {
+	net.Conn
+	stopped atomic.Bool
+	ended   chan struct{}
+}
+
+func (d *deaf) Read(p []byte) (int, error) {
+	if d.stopped.Load() {
+		<-d.ended
+		return 0, io.EOF
+	}
+	return d.Conn.Read(p)
+}
+
+// A client that asks and does not read the answer loses its connection, and so its place
+// among the scrapes in flight.
+func TestServerCutsOffSlowReaders(t *testing.T) {
+	for name, secure := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reg, ca := ember.NewRegistry(), newAuthority(t)
+			reg.MustRegister(huge{})
+			opts, scheme := ember.ServerOpts{}, "http://"
+			if secure {
+				opts, scheme = withTLS(t, ca), "https://"
+			}
+			opts.Gatherer = reg
+			opts.Handler = ember.HandlerOpts{MaxInFlight: 1, DisableCompression: true}
+			opts.WriteTimeout = 2 * time.Second
+			s := serveMetrics(t, "127.0.0.1:0", opts)
+
+			d := &deaf{ended: make(chan struct{})}
+			defer close(d.ended)
+			stalled := ca.client(t, nil)
+			transport := stalled.Transport.(*http.Transport)
+			transport.DisableKeepAlives = false
+			transport.DialContext = func(_ context.Context, network, addr string) (net.Conn, error) {
+				conn, err := net.Dial(network, addr)
+				d.Conn = conn
+				return d, err
+			}
+			resp, _ := ask(t, stalled, "GET", scheme+s.addr+"/-/healthy")
+			require.Equal(t, name, resp.Proto)
+			d.stopped.Store(true)
+			go func() {
+				r, err := stalled.Get(scheme + s.addr + "/metrics")
+				<-d.ended
+				if err == nil {
+					r.Body.Close()
+				}
+			}()
+			other := ca.client(t, nil)
+			status := func() int {
+				resp, err := other.Get(scheme + s.addr + "/metrics")
+				require.NoError(t, err)
+				resp.Body.Close()
+				return resp.StatusCode
+			}
+			require.Eventually(t, func() bool { return status() == 503 }, 20*time.Second, 10*time.Millisecond, "it does not wait")
+			require.Eventually(t, func() bool { return status() == 200 }, 30*time.Second, 50*time.Millisecond, "it waits for ever")
+		})
+	}
 }

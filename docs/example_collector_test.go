@@ -318,7 +318,7 @@ func TestTwoBrokers(t *testing.T) {
 	same := ember.NewRegistry(ember.WithLogger(slog.New(slog.DiscardHandler)))
 	same.MustRegister(&queues{aBroker()}, &queues{aBroker()})
 	_, err := same.Gather()
-	require.EqualError(t, err, `ember: collector docs_test.queues: ember: broker_messages_waiting{queue="mail"} was written by another collector`)
+	require.EqualError(t, err, `ember: collector docs_test.queues: ember: broker_messages_waiting{queue="mail"} was written by another collector; a label of Registry.Sub can tell them apart`)
 
 	reg := ember.NewRegistry()
 	for _, name := range []string{"north", "south"} {

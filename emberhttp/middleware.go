@@ -4,8 +4,11 @@ package emberhttp
 
 import (
 	"cmp"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/embermetrics/ember"
@@ -23,6 +26,9 @@ import (
 // the same registry, share them; options that contradict what is registered make Middleware
 // panic. The package's documentation says what each label has in which case.
 //
+// The first request that is answered with a status of 2xx, and for which no route is known,
+// is logged with slog: see Routes.
+//
 // Around the handler there should be one Middleware: a request counts once in each, and only
 // the innermost knows what Routes, SetRoute and SetOutcome say.
 func Middleware(reg *ember.Registry, opts Options) func(http.Handler) http.Handler {
@@ -30,16 +36,37 @@ func Middleware(reg *ember.Registry, opts Options) func(http.Handler) http.Handl
 		reg = ember.Default()
 	}
 	opts.Methods = slices.Clone(opts.Methods)
+	defer advise(func(other *ember.Registry) { newServerMetrics(other, &opts) })
 	metrics := newServerMetrics(reg, &opts)
 	return func(next http.Handler) http.Handler {
-		return &middleware{metrics, opts, next}
+		return &middleware{serverMetrics: metrics, opts: opts, next: next}
 	}
+}
+
+// advise makes a panic say what to do about it, if the same is all right in another
+// registry, and so what is registered in this one is in the way.
+func advise(same func(*ember.Registry)) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if err, ok := cause.(error); ok && isFine(func() { same(ember.NewRegistry()) }) {
+		panic(fmt.Errorf("%w; these names are those of emberhttp: give it a Namespace in its options, or the others another name", err))
+	}
+	panic(cause)
+}
+
+func isFine(f func()) (fine bool) {
+	defer func() { fine = recover() == nil }()
+	f()
+	return
 }
 
 type middleware struct {
 	*serverMetrics
-	opts Options
-	next http.Handler
+	opts   Options
+	next   http.Handler
+	warned atomic.Bool // of what may be a missing Routes
 }
 
 // ServeHTTP implements http.Handler.
@@ -83,6 +110,17 @@ func (m *middleware) record(r *recorder, status int, took time.Duration) {
 		})
 	}
 	asked = true
+	if route == unmatched && status/100 == 2 && r.returned && !r.hijacked && method != http.MethodOptions {
+		m.warn(r)
+	}
+}
+
+// warn says once that routes may be lost on their way here.
+func (m *middleware) warn(r *recorder) {
+	if r.outer.URL != nil && !m.warned.Swap(true) {
+		slog.Warn("emberhttp: a request was answered, and no route is known for it; if a ServeMux has matched it, put emberhttp.Routes around that mux",
+			"method", r.outer.Method, "path", r.outer.URL.Path)
+	}
 }
 
 // update does it once the labels are known.

@@ -69,11 +69,31 @@ func TestOptionsThatContradict(t *testing.T) {
 		"outcome or not": {
 			taken(emberhttp.Options{}),
 			emberhttp.Options{Outcome: emberhttp.SuccessOrFailure},
-			`ember: "http_requests_total" has the labels ["method" "outcome" "path" "status"], but is registered with the labels ["method" "path" "status"]`,
+			`ember: "http_requests_total" has the labels ["method" "outcome" "path" "status"], but is registered with the labels ["method" "path" "status"]; these names are those of emberhttp: give it a Namespace in its options, or the others another name`,
+		},
+		"a metric of somebody else": {
+			func() *ember.Registry {
+				reg := ember.NewRegistry()
+				reg.NewCounterVec(ember.CounterOpts{Name: "http_requests_total", Help: "HTTP requests served."}, "method", "route")
+				return reg
+			}(),
+			emberhttp.Options{},
+			`ember: "http_requests_total" has the labels ["method" "path" "status"], but is registered with the labels ["method" "route"]; these names are those of emberhttp: give it a Namespace in its options, or the others another name`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.PanicsWithError(t, tc.want, func() { emberhttp.Middleware(tc.reg, tc.opts) })
 		})
 	}
+}
+
+func TestTransportOptionsThatContradict(t *testing.T) {
+	reg := ember.NewRegistry()
+	reg.NewGauge(ember.GaugeOpts{Name: "http_client_requests_total"})
+	require.PanicsWithError(t, `ember: "http_client_requests_total" has the type counter, but is registered with the type gauge; these names are those of emberhttp: give it a Namespace in its options, or the others another name`,
+		func() { emberhttp.Transport(reg, emberhttp.TransportOptions{}, nil) })
+	require.PanicsWithError(t, `ember: counter "http_client_requests_total": the label name "host" stands twice`,
+		func() {
+			emberhttp.Transport(reg, emberhttp.TransportOptions{ConstLabels: ember.Labels{"host": "x"}}, nil)
+		})
 }

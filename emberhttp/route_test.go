@@ -4,6 +4,8 @@ package emberhttp_test
 
 import (
 	"context"
+	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -140,3 +142,45 @@ func TestSetAfterTheEnd(t *testing.T) {
 	serve(h, "GET", "/")
 	require.Equal(t, []string{`{method="GET",path="unmatched",status="200"} 2`}, totals(t, reg))
 }
+
+// What looks like a missing Routes is logged, once.
+func TestLostRoutesAreLogged(t *testing.T) {
+	var logged lockedBuffer
+	old, oldOutput, oldFlags := slog.Default(), log.Writer(), log.Flags()
+	defer func() {
+		slog.SetDefault(old)
+		log.SetOutput(oldOutput) // which SetDefault has redirected
+		log.SetFlags(oldFlags)
+	}()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/users/{id}", ok)
+	copies := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodOptions {
+				w.WriteHeader(http.StatusNoContent) // as what answers browsers does
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), routeKey{}, 1)))
+		})
+	}
+
+	right := emberhttp.Middleware(ember.NewRegistry(), emberhttp.Options{})(copies(emberhttp.Routes(mux)))
+	wrong := emberhttp.Middleware(ember.NewRegistry(), emberhttp.Options{})(copies(mux))
+	serve(right, "GET", "/users/1")
+	serve(right, "GET", "/wp-login.php")
+	serve(wrong, "OPTIONS", "/users/1")
+	serve(wrong, "GET", "/wp-login.php")
+	require.Empty(t, logged.String())
+	serve(wrong, "GET", "/users/1")
+	serve(wrong, "GET", "/users/2")
+	require.Equal(t, `level=WARN msg="emberhttp: a request was answered, and no route is known for it; `+
+		`if a ServeMux has matched it, put emberhttp.Routes around that mux" method=GET path=/users/1`+"\n", logged.String())
+}
+
+type routeKey struct{}

@@ -80,6 +80,11 @@ func Transport(reg *ember.Registry, opts TransportOptions, next http.RoundTrippe
 		next = http.DefaultTransport
 	}
 	opts.Methods = slices.Clone(opts.Methods)
+	defer advise(func(other *ember.Registry) { newTransport(other, opts, next) })
+	return newTransport(reg, opts, next)
+}
+
+func newTransport(reg *ember.Registry, opts TransportOptions, next http.RoundTripper) *transport {
 	budgets := map[string]int{"host": defaultMaxHosts}
 	switch {
 	case opts.MaxHosts > 0:

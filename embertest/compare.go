@@ -28,7 +28,8 @@ import (
 // compared if they are wanted; they need not be.
 //
 // With nothing wanted, none of the families may be exposed. Else each name must be wanted or
-// exposed, so that a wrong one does not go unnoticed.
+// exposed, so that a wrong one does not go unnoticed. What could not be gathered is a failure
+// unless families of all the names are among the rest.
 //
 // Native buckets are not in the text; see Histogram.
 func Compare(t testing.TB, g ember.Gatherer, want string, names ...string) {
@@ -37,6 +38,9 @@ func Compare(t testing.TB, g ember.Gatherer, want string, names ...string) {
 		t.Fatal("embertest: " + text)
 	}
 }
+
+// maxShown is how many lines of a diff a failure shows.
+const maxShown = 200
 
 // families is a Gatherer of what was gathered before.
 type families []*metric.Family
@@ -66,9 +70,16 @@ func compare(g ember.Gatherer, text string, names []string) string {
 		return text
 	}
 	if !d.differs() {
+		if gatherErr != nil && !allExposed(all, names) {
+			return "what is exposed is what is wanted, but may not be everything, for some failed to be gathered: " + oneLine(gatherErr.Error())
+		}
 		return ""
 	}
-	result := "what is exposed is not what is wanted (- wanted, + exposed):" + lines(d.lines())
+	shown := d.lines()
+	if more := len(shown) - maxShown; more > 0 {
+		shown = append(shown[:maxShown], fmt.Sprintf("and %d more lines", more))
+	}
+	result := "what is exposed is not what is wanted (- wanted, + exposed):" + lines(shown)
 	for _, b := range d.blocks {
 		if b.got == 0 {
 			if near, ok := near(b.name, familyNames(everything)); ok {
@@ -82,8 +93,23 @@ func compare(g ember.Gatherer, text string, names []string) string {
 	return result
 }
 
+// allExposed reports whether families with all of the names are exposed. Without names it
+// cannot know.
+func allExposed(all []*metric.Family, names []string) bool {
+	exposed := familyNames(all)
+	for _, name := range names {
+		if !slices.Contains(exposed, name) {
+			return false
+		}
+	}
+	return len(names) > 0
+}
+
 // written returns a family's name as the text has it.
 func written(name string) string {
+	if name != "" && '0' <= name[0] && name[0] <= '9' {
+		name = "_" + name[1:]
+	}
 	return strings.Map(func(r rune) rune {
 		if r == ':' || r < utf8.RuneSelf && classic("_"+string(r)) {
 			return r

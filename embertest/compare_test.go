@@ -4,7 +4,9 @@ package embertest_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,6 +54,8 @@ func TestCompareEqual(t *testing.T) {
 		"NaN":                  {gathered{{Name: "x", Kind: metric.Gauge, Points: []metric.Point{{Value: math.NaN()}}}}, "x NaN", nil},
 		"with help":            {odd, text.String(), nil},
 		"a name with dots":     {odd, text.String(), []string{"my.gauge"}},
+		"a name with a digit":  {gathered{family(metric.Gauge, "2nd.gauge")}, "_nd_gauge 1", []string{"2nd.gauge"}},
+		"beside what failed":   {partly{gathered{family(metric.Gauge, "x")}}, "x 1", []string{"x"}},
 		"no braces' content":   {gathered{family(metric.Gauge, "x")}, "x{} 1", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +125,10 @@ nothing exposed is called "queue_lenght"; is "queue_length" meant?`},
 		"help that is not there":        {gathered{{Name: "x", Kind: metric.Gauge, Points: []metric.Point{{Value: 1}}}}, "# HELP x Help.\nx 1", nil, intro + "\n\t  # TYPE x gauge\n\t- # HELP x Help.\n\t  x 1"},
 		"a time stamp":                  {gathered{family(metric.Gauge, "x")}, "x 1 1234", nil, intro + "\n\t  # HELP x Help.\n\t  # TYPE x gauge\n\t- x 1 1234\n\t+ x 1"},
 		"what failed":                   {partly{gathered{family(metric.Gauge, "x")}}, "x 2", nil, intro + "\n\t  # HELP x Help.\n\t  # TYPE x gauge\n\t- x 2\n\t+ x 1\nwhat failed to be gathered is not there: the pool is closed; for good"},
+		"everything but what failed":    {partly{gathered{family(metric.Gauge, "x")}}, "x 1", nil, "what is exposed is what is wanted, but may not be everything, for some failed to be gathered: the pool is closed; for good"},
+		"nothing, for it failed":        {partly{}, "", []string{"x"}, "what is exposed is what is wanted, but may not be everything, for some failed to be gathered: the pool is closed; for good"},
+		"one of two, for it failed":     {partly{gathered{family(metric.Gauge, "x")}}, "", []string{"y"}, "what is exposed is what is wanted, but may not be everything, for some failed to be gathered: the pool is closed; for good"},
+		"nothing at all, for it failed": {partly{}, "", nil, "what is exposed is what is wanted, but may not be everything, for some failed to be gathered: the pool is closed; for good"},
 		"not among the names":           {nil, requestsText, []string{"queue_length"}, `http_requests_total is wanted, but not among the names to compare: "queue_length"`},
 		"a name misspelt":               {nil, requestsText, []string{"http_requests_total", "queue_lenght"}, `"queue_lenght" is to be compared, but neither wanted nor exposed; is "queue_length" meant?`},
 		"a name of nothing":             {nil, requestsText, []string{"http_requests_total", "zebras"}, `"zebras" is to be compared, but neither wanted nor exposed`},
@@ -152,6 +160,23 @@ nothing exposed is called "queue_lenght"; is "queue_length" meant?`},
 			require.Equal(t, "embertest: "+tc.text, got)
 		})
 	}
+}
+
+// A diff is for people to read: of a thousand lines that differ it shows the first ones.
+func TestCompareManyLines(t *testing.T) {
+	got := &metric.Family{Name: "x", Kind: metric.Gauge}
+	var want, shown strings.Builder
+	shown.WriteString("embertest: what is exposed is not what is wanted (- wanted, + exposed):\n\t  # TYPE x gauge")
+	for i := range 1000 {
+		label := fmt.Sprintf("%03d", i)
+		got.Points = append(got.Points, metric.Point{Value: 1, Labels: []metric.Label{{Name: "i", Value: label}}})
+		fmt.Fprintf(&want, "x{i=%q} 2\n", label)
+		if i < 100 {
+			fmt.Fprintf(&shown, "\n\t- x{i=%[1]q} 2\n\t+ x{i=%[1]q} 1", label)
+		}
+	}
+	lines := strings.Split(shown.String(), "\n")
+	require.Equal(t, strings.Join(lines[:201], "\n")+"\n\tand 1801 more lines", compared(gathered{got}, want.String()))
 }
 
 // Whatever is wanted, Compare says whether it is exposed, and what the registry writes is.

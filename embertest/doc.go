@@ -18,7 +18,8 @@
 //	}
 //
 // A registry for each test lets tests run in parallel. Whatever is asked gathers once, as
-// a scrape does. The package is for tests: it links package testing into what imports it.
+// a scrape does. Failures end the test as FailNow does, so ask in the goroutine of the test.
+// The package is for tests: it links package testing into what imports it.
 //
 // # Values
 //

@@ -3,35 +3,37 @@
 package embertest
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 )
 
 // near returns the candidate that is most probably meant by what is not among them, or
-// nothing if none is like it. The first of equally near ones wins.
+// nothing if none is like it: the one with the fewest letters wrong, or else with the
+// fewest more or less around it. The first of equally near ones wins.
 func near(given string, candidates []string) (best string, ok bool) {
 	lower := strings.ToLower(given)
 	forgiven := utf8.RuneCountInString(given)/5 + 1
-	least := forgiven + 1
-	for _, c := range candidates {
-		d := distance(lower, strings.ToLower(c))
-		if d > forgiven && part(lower, strings.ToLower(c)) {
-			d = forgiven
-		}
-		if d < least {
-			best, ok, least = c, true, d
+	least, leastAround := forgiven+1, math.MaxInt
+	for _, candidate := range candidates {
+		c := strings.ToLower(candidate)
+		switch d := distance(lower, c); {
+		case d < least:
+			best, ok, least = candidate, true, d
+		case least > forgiven && d < leastAround && part(lower, c):
+			best, ok, leastAround = candidate, true, d
 		}
 	}
 	return best, ok
 }
 
-// part reports whether one of two names is the other without words at an end, such as
-// "http_requests" without "total".
+// part reports whether one of two names is words in a row of the other, such as "http_requests"
+// of "http_requests_total".
 func part(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
 	}
-	return len(a) > 2 && (strings.HasPrefix(b, a+"_") || strings.HasSuffix(b, "_"+a))
+	return len(a) > 2 && strings.Contains("_"+b+"_", "_"+a+"_")
 }
 
 // distance is how many letters must be put in, taken out, replaced or swapped with their

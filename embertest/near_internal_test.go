@@ -46,16 +46,18 @@ func TestNear(t *testing.T) {
 		candidates []string
 		want       string // empty: none
 	}{
-		"none":               {"x", nil, ""},
-		"the nearest":        {"rpc_secnds", []string{"rpc_second", "rpc_seconds"}, "rpc_seconds"},
-		"the first of two":   {"cat", []string{"bat", "rat"}, "bat"},
-		"the letter's case":  {"get", []string{"put", "GET"}, "GET"},
-		"too far":            {"get", []string{"post"}, ""},
-		"a part":             {"requests", []string{"http_requests_total", "api_requests"}, "api_requests"},
-		"a whole":            {"http_requests_total", []string{"requests_total"}, "requests_total"},
-		"nearer than a part": {"jobs_total", []string{"jobs", "job_total"}, "job_total"},
-		"no part of a word":  {"jobs", []string{"jobstotalled"}, ""},
-		"a part too short":   {"go", []string{"go_threads"}, ""},
+		"none":                 {"x", nil, ""},
+		"the nearest":          {"rpc_secnds", []string{"rpc_second", "rpc_seconds"}, "rpc_seconds"},
+		"the first of two":     {"cat", []string{"bat", "rat"}, "bat"},
+		"the letter's case":    {"get", []string{"put", "GET"}, "GET"},
+		"too far":              {"get", []string{"post"}, ""},
+		"a part":               {"requests", []string{"http_requests_total", "api_requests"}, "api_requests"},
+		"a whole":              {"http_requests_total", []string{"requests_total"}, "requests_total"},
+		"nearer than a part":   {"jobs_total", []string{"jobs", "job_total"}, "job_total"},
+		"a part in the middle": {"requests", []string{"response_bytes", "http_requests_total"}, "http_requests_total"},
+		"a part that is later": {"jobs_total", []string{"job_total", "jobs"}, "job_total"},
+		"no part of a word":    {"jobs", []string{"jobstotalled"}, ""},
+		"a part too short":     {"go", []string{"go_threads"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := near(tc.given, tc.candidates)

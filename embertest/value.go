@@ -19,7 +19,7 @@ import (
 //
 // The name is that of a sample, as in a query: a histogram called x has x_count, x_sum and
 // x_bucket with the label le; a summary has x_count, x_sum and, for its quantiles, x with the
-// label quantile. Values of le and quantile are compared as numbers.
+// label quantile. Their values of le and quantile are compared as numbers.
 //
 // If no series or several ones are asked for, the test ends with a list of those that are
 // there, and of a name or value that is nearly one of them it asks whether that was meant.
@@ -45,7 +45,8 @@ func Value(t testing.TB, g ember.Gatherer, name string, labels ...string) float6
 //
 //	failed := embertest.Delta(t, reg, func() { serve(badRequest) }, "http_requests_total", "status", "400")
 //
-// It must be there after f. So that nobody else counts meanwhile, tests that run in
+// It must be there after f. What fell, as a counter does that begins anew, has grown by less
+// than nothing. So that nobody else counts meanwhile, tests that run in
 // parallel have a registry each.
 func Delta(t testing.TB, g ember.Gatherer, f func(), name string, labels ...string) float64 {
 	t.Helper()

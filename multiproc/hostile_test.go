@@ -19,6 +19,7 @@ import (
 
 	"github.com/embermetrics/ember"
 	"github.com/embermetrics/ember/internal/cellfile"
+	"github.com/embermetrics/ember/multiproc"
 )
 
 // Files that cannot be what their names say are counted and named, at the first scrape,
@@ -155,5 +156,12 @@ func TestFlippedBits(t *testing.T) {
 		require.Equal(t, 1.0, family(families, "a_total").Points[0].Value)
 		require.NoError(t, os.Remove(file))
 		unlock()
+	}
+}
+
+func TestOpenWantsAPath(t *testing.T) {
+	for _, open := range []func(string, ...multiproc.Option) (*multiproc.Dir, error){multiproc.Open, multiproc.OpenReader} {
+		_, err := open("")
+		require.EqualError(t, err, "ember: the path of the multi-process directory is empty")
 	}
 }

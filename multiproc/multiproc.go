@@ -32,6 +32,7 @@ package multiproc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -89,9 +90,12 @@ func open(f func(string, shared.Options) (*shared.Dir, error), path string, opti
 	for _, option := range options {
 		option(&o)
 	}
+	if path == "" { // which would be wherever the process is
+		return nil, errors.New("ember: the path of the multi-process directory is empty")
+	}
 	path, err := filepath.Abs(path) // the process may go elsewhere
 	if err != nil {
-		return nil, fmt.Errorf("ember: directory %q: %w", path, err)
+		return nil, fmt.Errorf("ember: multi-process directory %q: %w", path, err)
 	}
 	s, err := f(path, o)
 	if err != nil {

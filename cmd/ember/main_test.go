@@ -240,7 +240,7 @@ func waitsForTheDirectory(t *testing.T) {
 	e := startExporter(t, dir, "-wait")
 	status, text := e.get("/metrics")
 	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.Equal(t, fmt.Sprintf("ember: cell directory %q: lstat %s: no such file or directory\n", dir, dir), text)
+	require.Equal(t, fmt.Sprintf("ember: multi-process directory %q: lstat %s: no such file or directory\n", dir, dir), text)
 	status, _ = e.get("/-/healthy")
 	require.Equal(t, http.StatusOK, status)
 	startWorker(t, dir)
@@ -333,12 +333,12 @@ func commandLine(t *testing.T) {
 		"a directory of others": {
 			[]string{"multiproc", "-wait", "-dir", open},
 			1,
-			fmt.Sprintf("ember: cell directory %q has mode 0755, should have mode 0700\n", open),
+			fmt.Sprintf("ember: multi-process directory %q has mode 0755, should have mode 0700 (chmod 700)\n", open),
 		},
 		"a file": {
 			[]string{"multiproc", "-dir", file},
 			1,
-			fmt.Sprintf("ember: cell directory %q is a regular file, should be a directory\n", file),
+			fmt.Sprintf("ember: multi-process directory %q is a regular file, should be a directory\n", file),
 		},
 		"no address": {
 			[]string{"multiproc", "-dir", empty, "-addr", "localhost"},

@@ -16,20 +16,20 @@ func main() {
 	addr := flag.String("addr", "localhost:8080", "`address` to listen on")
 	flag.Parse()
 
-	requests := ember.NewCounterVec(ember.CounterOpts{
-		Name: "http_requests_total",
-		Help: "HTTP requests served.",
-	}, "method", "route")
-	latency := ember.NewHistogram(ember.HistogramOpts{
-		Name:    "http_request_duration_seconds",
-		Help:    "Time to serve a request.",
+	reg := ember.Default()
+	greetings := reg.NewCounterVec(ember.CounterOpts{
+		Name: "greetings_total",
+		Help: "Greetings said.",
+	}, "language")
+	duration := reg.NewHistogram(ember.HistogramOpts{
+		Name:    "greeting_duration_seconds",
+		Help:    "Time to say a greeting.",
 		Buckets: []float64{0.1, 1, 10},
 	})
-	ember.MustRegister(requests, latency)
 
 	http.HandleFunc("GET /hello/{name}", func(w http.ResponseWriter, r *http.Request) {
-		defer latency.Start().Stop()
-		requests.With(r.Method, "/hello/{name}").Inc()
+		defer duration.Start().Stop()
+		greetings.With("en").Inc()
 		fmt.Fprintf(w, "Hello, %s!\n", r.PathValue("name"))
 	})
 	http.Handle("GET /metrics", ember.Handler())

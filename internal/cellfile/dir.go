@@ -18,7 +18,7 @@ func List(dir string) ([]string, error) { return list(dir, suffix) }
 func list(dir, suffix string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("ember: cell directory %q: %w", dir, err)
+		return nil, fmt.Errorf("ember: multi-process directory %q: %w", dir, err)
 	}
 	var paths []string
 	for _, e := range entries {
@@ -55,7 +55,7 @@ func TryLock(dir, name string) (unlock func(), err error) {
 		closeFile(fd)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("ember: cell directory %q: %q cannot be locked: %w", dir, name, err)
+		return nil, fmt.Errorf("ember: multi-process directory %q: %q cannot be locked: %w", dir, name, err)
 	}
 	return nil, nil
 }

@@ -42,7 +42,7 @@ func TestListAndSweep(t *testing.T) {
 
 	_, err = cellfile.List(filepath.Join(dir, "none"))
 	require.ErrorIs(t, err, os.ErrNotExist)
-	require.True(t, strings.HasPrefix(err.Error(), `ember: cell directory "`+dir+`/none": `))
+	require.True(t, strings.HasPrefix(err.Error(), `ember: multi-process directory "`+dir+`/none": `))
 }
 
 // Whoever creates is not disturbed by who sweeps at the same time, and whoever lists

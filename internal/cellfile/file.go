@@ -80,7 +80,7 @@ func Create(dir string, limits Limits) (*File, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTDIR) {
-		return nil, fmt.Errorf("ember: cell directory %q: %w", dir, err)
+		return nil, fmt.Errorf("ember: multi-process directory %q: %w", dir, err)
 	}
 	if err := checkDir(dir); err != nil {
 		return nil, err

@@ -154,15 +154,15 @@ func TestCreateRefuses(t *testing.T) {
 	}{
 		"open to the group": {
 			make: func(_ *testing.T, dir string) error { return mkdir(dir, 0o750) },
-			want: `ember: cell directory "%s" has mode 0750, should have mode 0700`,
+			want: `ember: multi-process directory "%s" has mode 0750, should have mode 0700 (chmod 700)`,
 		},
 		"open to all": {
 			make: func(_ *testing.T, dir string) error { return mkdir(dir, 0o777) },
-			want: `ember: cell directory "%s" has mode 0777, should have mode 0700`,
+			want: `ember: multi-process directory "%s" has mode 0777, should have mode 0700 (chmod 700)`,
 		},
 		"closed to the owner": {
 			make: func(_ *testing.T, dir string) error { return mkdir(dir, 0o500) },
-			want: `ember: cell directory "%s" has mode 0500, should have mode 0700`,
+			want: `ember: multi-process directory "%s" has mode 0500, should have mode 0700 (chmod 700)`,
 		},
 		"of another user": {
 			make: func(t *testing.T, dir string) error {
@@ -174,19 +174,19 @@ func TestCreateRefuses(t *testing.T) {
 				}
 				return os.Chown(dir, 4321, -1)
 			},
-			want: `ember: cell directory "%s" belongs to user 4321, should belong to user ` + fmt.Sprint(uid),
+			want: `ember: multi-process directory "%s" belongs to user 4321, should belong to user ` + fmt.Sprint(uid),
 		},
 		"a file": {
 			make: func(_ *testing.T, dir string) error { return os.WriteFile(dir, nil, 0o700) },
-			want: `ember: cell directory "%s" is a regular file, should be a directory`,
+			want: `ember: multi-process directory "%s" is a regular file, should be a directory`,
 		},
 		"a link": {
 			make: func(t *testing.T, dir string) error { return os.Symlink(t.TempDir(), dir) },
-			want: `ember: cell directory "%s" is a symbolic link, should be a directory`,
+			want: `ember: multi-process directory "%s" is a symbolic link, should be a directory`,
 		},
 		"below a file": {
 			make: func(_ *testing.T, dir string) error { return os.WriteFile(filepath.Dir(dir), nil, 0o700) },
-			want: `ember: cell directory "%s": lstat %[1]s: not a directory`,
+			want: `ember: multi-process directory "%s": lstat %[1]s: not a directory`,
 		},
 		"few bytes": {
 			limits: cellfile.Limits{Bytes: 1000},

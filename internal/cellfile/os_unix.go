@@ -29,16 +29,16 @@ func again(f func() error) error {
 func checkDir(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
-		return fmt.Errorf("ember: cell directory %q: %w", dir, err)
+		return fmt.Errorf("ember: multi-process directory %q: %w", dir, err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("ember: cell directory %q is a %s, should be a directory", dir, typeName(info.Mode()))
+		return fmt.Errorf("ember: multi-process directory %q is a %s, should be a directory", dir, typeName(info.Mode()))
 	}
 	if uid := info.Sys().(*syscall.Stat_t).Uid; int(uid) != os.Geteuid() {
-		return fmt.Errorf("ember: cell directory %q belongs to user %d, should belong to user %d", dir, uid, os.Geteuid())
+		return fmt.Errorf("ember: multi-process directory %q belongs to user %d, should belong to user %d", dir, uid, os.Geteuid())
 	}
 	if perm := info.Mode().Perm(); perm != 0o700 {
-		return fmt.Errorf("ember: cell directory %q has mode %#o, should have mode 0700", dir, perm)
+		return fmt.Errorf("ember: multi-process directory %q has mode %#o, should have mode 0700 (chmod 700)", dir, perm)
 	}
 	return nil
 }

@@ -200,5 +200,5 @@ func TestTryLock(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(dir, "lock")))
 	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "lock")))
 	_, err = cellfile.TryLock(dir, "lock")
-	require.ErrorContains(t, err, `ember: cell directory "`+dir+`": "lock" cannot be locked: `)
+	require.ErrorContains(t, err, `ember: multi-process directory "`+dir+`": "lock" cannot be locked: `)
 }

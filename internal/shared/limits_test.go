@@ -141,9 +141,9 @@ func TestWrongDirectories(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoError(t, os.Mkdir(path, 0o755))
 	_, err = OpenReader(path, Options{})
-	require.EqualError(t, err, fmt.Sprintf("ember: cell directory %q has mode 0755, should have mode 0700", path))
+	require.EqualError(t, err, fmt.Sprintf("ember: multi-process directory %q has mode 0755, should have mode 0700 (chmod 700)", path))
 	_, err = Open(path, Options{})
-	require.EqualError(t, err, fmt.Sprintf("ember: cell directory %q has mode 0755, should have mode 0700", path))
+	require.EqualError(t, err, fmt.Sprintf("ember: multi-process directory %q has mode 0755, should have mode 0700 (chmod 700)", path))
 }
 
 func TestContext(t *testing.T) {
