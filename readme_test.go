@@ -107,7 +107,7 @@ func TestDocumentsCode(t *testing.T) {
 			blocks++
 		}
 	}
-	require.GreaterOrEqual(t, blocks, 5)
+	require.GreaterOrEqual(t, blocks, 50)
 }
 
 // The alert of the guide is one to Prometheus, and the one that ships.

@@ -23,7 +23,9 @@ var (
 func TestLinks(t *testing.T) {
 	links := 0
 	for _, page := range append(guides(t), filepath.Join("..", "README.md"), filepath.Join("..", "CHANGELOG.md")) {
-		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(read(t, page), ""), -1) {
+		text := read(t, page)
+		require.NotRegexp(t, `(?m)^(<<<<<<<|>>>>>>>) `, text, "%s has what a merge left", page)
+		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
