@@ -78,6 +78,15 @@ func (f *fullstack) stop() string {
 	return ""
 }
 
+// record returns what the customers have recorded by the end: the ratio of their requests that
+// failed, and how many seconds 95 % of them took at most.
+func (f *fullstack) record(t *testing.T) (failed, p95 float64) {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^Of the last five minutes' \d+ requests (\S+) % failed, and 95 % took at most (\S+) ms\.$`).FindStringSubmatch(f.output.String())
+	require.NotNil(t, m)
+	return number(t, m[1]) / 100, number(t, m[2]) / 1000
+}
+
 // link returns one of the URLs that the program prints.
 func (f *fullstack) link(t *testing.T, name string) string {
 	t.Helper()

@@ -6,11 +6,11 @@ package e2e
 
 import (
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -79,24 +79,10 @@ func TestFullstack(t *testing.T) {
 	})
 	f.setFailures(t, "0", "From now on 0 % of the payments fail.\n")
 
-	classic, native, ratio := f.value(t, p95), f.value(t, p95Native), f.value(t, failureRatio)
-	var bounds []float64
-	for _, b := range f.query(t, `count by (le) (http_request_duration_seconds_bucket)`) {
-		bounds = append(bounds, number(t, b.labels["le"]))
-	}
+	ratio := f.value(t, failureRatio)
 	require.Empty(t, f.stop())
-	m := regexp.MustCompile(`(?m)^Of the last five minutes' (\d+) requests (\S+) % failed, and 95 % took at most (\S+) ms\.$`).FindStringSubmatch(f.output.String())
-	require.NotNil(t, m)
-	t.Logf("%s Prometheus: %.1f %%, %.1f ms by classic buckets, %.1f ms by native ones", m[0], 100*ratio, 1000*classic, 1000*native)
-	// Customers wait for more than the service, above all on a busy machine.
-	const between = 1.25
-	truth := number(t, m[3]) / 1000
-	slices.Sort(bounds)
-	i, _ := slices.BinarySearch(bounds, classic)
-	require.Greater(t, truth, bounds[i-1]/between, "the bucket of %v is from here to %v", classic, bounds[i])
-	require.Less(t, truth, bounds[i]*between)
-	require.InEpsilon(t, truth, native, between-1)
-	require.InDelta(t, number(t, m[2])/100, ratio, 0.05)
+	failed, _ := f.record(t)
+	require.InDelta(t, failed, ratio, 0.05)
 	f.requireGone(t)
 
 	t.Run("the session of the guide", func(t *testing.T) {
@@ -122,6 +108,30 @@ func TestFullstack(t *testing.T) {
 		}
 		require.Greater(t, lines, 8)
 	})
+}
+
+// By classic buckets and by native ones, what Prometheus says that 95 % of the requests take is
+// within 10 % of what the customers have recorded.
+func TestFullstackQuantiles(t *testing.T) {
+	program := buildFullstack(t)
+	// On a machine that is busy with other things, customers may wait for more than the
+	// service.
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		f := startFullstack(t, program, "TERM", "-rate", "200", "-failures", "0", "-config", shortened(t))
+		f.until(t, "there are enough requests", func() bool {
+			v := f.query(t, "sum(api_requests_total)")
+			return len(v) == 1 && v[0].value >= 2000
+		})
+		classic, native := f.value(t, p95), f.value(t, p95Native)
+		require.Empty(t, f.stop())
+		_, truth := f.record(t)
+		t.Logf("it is %.1f ms, %.1f by classic buckets and %.1f by native ones", 1000*truth, 1000*classic, 1000*native)
+		if max(math.Abs(classic/truth-1), math.Abs(native/truth-1)) <= 0.1 {
+			return
+		}
+		require.Less(t, attempt, attempts, "it was never within 10 %%")
+	}
 }
 
 // Below the threshold there is no alert.
